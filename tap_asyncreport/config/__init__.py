@@ -1,0 +1,1 @@
+"""The configuration: pydantic models are the configuration; loading, errors and JSON Schema come from them."""

@@ -1,0 +1,189 @@
+"""The steps of a job's life as configuration: requesters, their rules on answers, retries and paginators."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from tap_asyncreport.config.authenticators import Authenticator, SessionLogin
+from tap_asyncreport.config.values import ByteSize, Duration, Model, timedelta
+
+Template = Annotated[Any, Field(description="Any value; text in it may hold `{{ templates }}`.")]
+Extractor = Annotated[str, Field(description="A JSONPath (begins with `$`) or a template.", examples=["$.id", "{{ response.headers.location }}"])]
+
+Means = Literal[
+    "ok", "retry", "busy", "duplicate", "quota_exhausted", "auth_expired", "too_large",
+    "not_ready", "link_expired", "job_gone", "empty", "skip_partition", "fail",
+]
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+
+
+class Rule(Model):
+    """What an answer means; every condition that is given must hold, and the first rule that matches wins."""
+
+    status: int | str | list[int | str] | None = Field(None, description="A code, a list, or a range such as 4xx.", examples=[429, "4xx", [404, 410]])
+    header: dict[str, Any] = Field({}, description="Header names to a value, a list, `exists` or `absent`.", examples=[{"X-Throttled": "exists"}])
+    json_: dict[str, Any] = Field({}, alias="json", description="JSONPaths to a value, a list, `exists` or `absent`.", examples=[{"$.errors[0].code": ["1029", 1029]}])
+    text: str | None = Field(None, description="Regular expression, searched in the body.", examples=["duplicate of : ([0-9a-f-]{36})"])
+    means: Means = Field(description="What the tool does.", examples=["busy"])
+    wait: Extractor | None = Field(None, description="Seconds, or an instant, to wait instead of the backoff.", examples=["{{ response.headers['x-rate-limit-reset'] }}"])
+    job_id: Extractor | None = Field(None, description="For `duplicate`: the id of the job that exists.", examples=["$.existing.id"])
+
+
+class Retry(Model):
+    """How often one call is repeated, and how long apart."""
+
+    max_tries: int | None = Field(None, ge=1, description="Calls of this step for one job, the first included; per step: creation `jobs.creation_max_tries`, target and download 10, abort and delete 2.", examples=[5])
+    max_time: Duration | None = Field(None, description="No call begins later than this after the first.", examples=["10m"])
+    wait: Duration = Field(timedelta(seconds=1), description="Wait after the first try; doubles with each.", examples=["1s"])
+    wait_max: Duration = Field(timedelta(seconds=60), description="Longest wait.", examples=["60s"])
+    on: list[Literal["timeout"] | int | str] = Field([], description="What else is worth a repetition: `timeout`, codes, ranges.", examples=[["timeout", 409]])
+
+
+class NextUrl(Model):
+    """The answer names the next page's URL."""
+
+    type: Literal["next_url"]
+    extractor: Extractor
+
+
+class Into(Model):
+    """Where a cursor goes in the next request: exactly one of the three."""
+
+    param: str | None = Field(None, description="Query parameter.", examples=["locator"])
+    header: str | None = Field(None, description="Header.", examples=["X-Continuation"])
+    json_: str | None = Field(None, alias="json", description="Key of the JSON body, or a JSONPath into it.", examples=["nextToken"])
+
+    @model_validator(mode="after")
+    def _one(self) -> Into:
+        if sum(value is not None for value in (self.param, self.header, self.json_)) != 1:
+            raise ValueError("`into` names exactly one of `param`, `header`, `json`")
+        return self
+
+
+class Cursor(Model):
+    """The answer holds a cursor that the next request repeats."""
+
+    type: Literal["cursor"]
+    extractor: Extractor
+    into: Into
+    stop_on: list[Any] = Field([], description="Cursor values that mean there is no further page, beside null and empty text.", examples=[["null", "-1"]])
+
+
+class Offset(Model):
+    """Pages by offset; ends at a short page, or at `total`."""
+
+    type: Literal["offset"]
+    param: str = Field("offset", description="Parameter of the offset.", examples=["offset"])
+    limit_param: str | None = Field("limit", description="Parameter of the page size.", examples=["limit"])
+    limit: int = Field(1000, ge=1, description="Records per page.", examples=[1000])
+    total: Extractor | None = Field(None, description="How many records there are.", examples=["$.total"])
+
+
+class PageNumber(Model):
+    """Pages by number; ends at the first page without records."""
+
+    type: Literal["page"]
+    param: str = Field("page", description="Parameter of the page number.", examples=["page"])
+    first: int = Field(1, description="Number of the first page.", examples=[0])
+
+
+class Range(Model):
+    """Targets 0 to n-1: `download_target` is the number."""
+
+    type: Literal["range"]
+    count: Extractor | int
+
+
+class ByteRange(Model):
+    """One file in ranges of bytes (RFC 9110, section 14)."""
+
+    type: Literal["byte_range"]
+    size: ByteSize = Field(8 * 1024 * 1024, description="Bytes per request.", examples=["8 MiB"])
+
+
+Paginator = Annotated[NextUrl | Cursor | Offset | PageNumber | Range | ByteRange, Field(discriminator="type")]
+
+
+class Requester(Model):
+    """One request: a string `METHOD URL`, or a mapping."""
+
+    request: str = Field(description="`METHOD URL`; a path is appended to `base_url`.", examples=["POST /reports"])
+    params: dict[str, Template] = Field({}, description="Query parameters; a null value drops the key.", examples=[{"limit": 100}])
+    headers: dict[str, Template] = Field({}, description="Headers; a null value drops the key.", examples=[{"Accept": "text/csv"}])
+    json_: Template | None = Field(None, alias="json", description="JSON body.", examples=[{"from": "{{ window.start }}"}])
+    form: dict[str, Template] | None = Field(None, description="Form body; nested keys and lists become `a[b][]=`.", examples=[{"report_type": "x"}])
+    body: str | None = Field(None, description="Body as text.", examples=["SELECT 1"])
+    raw: bool = Field(False, description="The body is not templated.", examples=[True])
+    authenticator: Literal["inherit", "none"] | Authenticator | None = Field(None, description="`inherit`, `none`, or an authenticator of its own; left out: `inherit` on `base_url`'s origin, `none` on any other.", examples=["none"])
+    responses: list[Rule] = Field([], description="What answers mean; the first match wins.", examples=[[{"status": 404, "means": "not_ready"}]])
+    retry: Retry = Field(Retry(), description="Repetition of the call.", examples=[{"max_tries": 5}])
+    idempotency_header: str | None = Field(None, description="Header that gets a value stable over the retries of one job's creation.", examples=["Idempotency-Key"])
+    paginator: Paginator | None = Field(None, description="Further pages.", examples=[{"type": "next_url", "extractor": "$.next"}])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"request": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _sound(self) -> Requester:
+        method, _, url = self.request.strip().partition(" ")
+        if method not in METHODS or not url.strip():
+            raise ValueError(f"{self.request!r} is not `METHOD URL` with a method of {', '.join(METHODS)}")
+        if sum(body is not None for body in (self.json_, self.form, self.body)) > 1:
+            raise ValueError("a request has one body: `json`, `form` or `body`")
+        return self
+
+    @property
+    def method(self) -> str:
+        """The HTTP method, in capitals."""
+        return self.request.strip().partition(" ")[0]
+
+    @property
+    def url(self) -> str:
+        """The URL or path, a template."""
+        return self.request.strip().partition(" ")[2].strip()
+
+
+class CreationRequester(Requester):
+    """Creates the job; in a list of steps each has a name, and the last holds `job_id` and `paginator`."""
+
+    name: str | None = Field(None, description="Name of the step, for `creation_responses.<name>`.", examples=["create"])
+    job_id: Extractor | None = Field(None, description="The job's id; default `$.id`, else none.", examples=["$.reportId"])
+
+
+class PollingRequester(Requester):
+    """Asks for the job's status."""
+
+    select: Extractor | None = Field(None, description="Picks this job's object where the answer lists many.", examples=["$.data[?(@.id == '{{ job.id }}')]"])
+    batch: int | None = Field(None, ge=1, description="Up to so many jobs share one poll; `jobs` is the list of them.", examples=[50])
+
+
+class NamedRequester(Requester):
+    """A requester with a name, for lists of steps."""
+
+    name: str | None = Field(None, description="Name of the step.", examples=["document"])
+
+
+class DownloadTargetExtractor(Model):
+    """Where the download targets stand, and what none of them means."""
+
+    extractor: Extractor
+    none: Literal["wait", "empty"] = Field("wait", description="What a completed job without a target means.", examples=["empty"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"extractor": value} if isinstance(value, str) else value
+
+
+class DownloadRetriever(Requester):
+    """Fetches the rows; with `source` they come from an earlier answer, without a request."""
+
+    request: str = Field("GET {{ download_target }}", description="`METHOD URL` of a file.", examples=["GET {{ download_target }}"])
+    source: Literal["polling_response", "creation_response"] | None = Field(None, description="Takes the rows from that answer.", examples=["polling_response"])
+
+
+SessionLogin.model_rebuild(_types_namespace={"Requester": Requester})

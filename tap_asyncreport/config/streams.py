@@ -1,0 +1,231 @@
+"""A stream as configuration: columns, windows, partitions, status, budgets, decoding."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from tap_asyncreport.config.requesters import (
+    CreationRequester,
+    DownloadRetriever,
+    DownloadTargetExtractor,
+    Extractor,
+    NamedRequester,
+    PageNumber,
+    Paginator,
+    PollingRequester,
+    Requester,
+    Rule,
+    Template,
+)
+from tap_asyncreport.config.values import ByteSize, CalendarStep, Duration, Model, Moment, Step, timedelta
+
+ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date", "date-time", "object", "array"]
+StatusClass = Literal["running", "completed", "failed", "timed_out", "skipped"]
+
+__all__ = ["PageNumber", "Stream"]
+
+
+class Column(Model):
+    """One column: its type, and how its text is read."""
+
+    type: ColumnType = Field(description="Type of the values.", examples=["integer"])
+    null_values: list[str] | None = Field(None, description="Texts that are null; default `decode.null_values`.", examples=[["", "--"]])
+    format: str | None = Field(None, description="strptime pattern of dates and date-times, or `epoch`, `epoch_ms`.", examples=["%d/%m/%Y"])
+    decimal_mark: str = Field(".", min_length=1, max_length=1, description="Mark between the whole and the fraction.", examples=[","])
+    thousands: str | None = Field(None, min_length=1, max_length=1, description="Mark between thousands.", examples=["."])
+    percent: bool = Field(False, description="A trailing % sign is dropped.", examples=[True])
+    source: str | None = Field(None, description="The column's name in the file, or a JSONPath into the record.", examples=["Campaign Name", "$.actions[0].value"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"type": value} if isinstance(value, str) else value
+
+
+class Incremental(Model):
+    """Windows and bookmark."""
+
+    start: Moment | None = Field(None, description="First instant or day; default `start_date`.", examples=["2026-01-01"])
+    end: Moment | None = Field(None, description="A date is the last day asked for, an instant is exclusive; default now, or `end_date`.", examples=["2026-01-31"])
+    step: CalendarStep | None = Field(None, description="Length of a window; default the whole span.", examples=["7d"])
+    granularity: CalendarStep | None = Field(None, description="The smallest step of the API's clock; default `1d` for dates, `1s` for instants.", examples=["1d"])
+    end_is: Literal["exclusive", "inclusive"] = Field("exclusive", description="How `window.end` is rendered.", examples=["inclusive"])
+    format: str = Field("iso", description="How `window.start` and `window.end` render: a strftime pattern, `date`, `iso`, `epoch`, `epoch_ms`.", examples=["date"])
+    timezone: str | None = Field(None, description="Whose midnight; default the top level's. May be a template over `partition`.", examples=["America/New_York"])
+    align: str | None = Field(None, pattern=r"^(day|month|week(:(mon|tues|wednes|thurs|fri|satur|sun)day)?)$", description="Windows are cut at this boundary; a week starts on Monday unless `week:sunday` says otherwise.", examples=["month"])
+    complete_only: bool | None = Field(None, description="Do not ask for a unit that is not over; default true when `granularity` is a day or more.", examples=[False])
+    lookback: CalendarStep = Field(Step("0"), description="Re-read this much before the bookmark.", examples=["3d"])
+    lag: CalendarStep = Field(Step("0"), description="Data younger than this is not final: read, but not bookmarked.", examples=["1d"])
+    max_history: CalendarStep | None = Field(None, description="The API keeps no more than this: clamps with a warning.", examples=["95d"])
+
+
+class Partition(Model):
+    """One dimension of partitions: given `values`, an API `request`, or another stream's `key`."""
+
+    name: str = Field(description="Name, for `partition.<name>`.", examples=["account"])
+    values: Template | None = Field(None, description="A list, or a template giving one.", examples=[["111", "222"]])
+    request: Requester | None = Field(None, description="Request that lists the values, asked once per run.", examples=["GET /accounts"])
+    records: str = Field("$[*]", description="JSONPath to the records of the answer.", examples=["$.data[*]"])
+    value: Extractor | None = Field(None, description="The value in a record; default the record itself.", examples=["$.id"])
+    paginator: Paginator | None = Field(None, description="Further pages of the request.", examples=[{"type": "page"}])
+    stream: str | None = Field(None, description="The stream whose records give the values.", examples=["accounts"])
+    key: str | None = Field(None, description="The column of that stream.", examples=["account_id"])
+    batch: int | None = Field(None, ge=1, description="Hands the values on so many at a time, as lists.", examples=[20])
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Partition:
+        if sum(source is not None for source in (self.values, self.request, self.stream)) != 1:
+            raise ValueError("a partition has exactly one of `values`, `request`, `stream`")
+        if (self.stream is None) != (self.key is None):
+            raise ValueError("`stream` and `key` belong together")
+        return self
+
+
+class Status(Model):
+    """Where the status stands and what its words mean."""
+
+    extractor: Extractor = Field("$.status", description="Where the status stands in the polling answer.", examples=["$.status"])
+    mapping: dict[StatusClass, list[Any]] = Field({}, description="From classes to the API's words.", examples=[{"completed": ["DONE"], "failed": ["FATAL"]}])
+    unknown: Literal["fail", "running"] = Field("fail", description="What a word that nobody knows means.", examples=["running"])
+    message: Extractor | None = Field(None, description="The API's own reason, quoted in errors.", examples=["$.failureReason"])
+    ready_when: str | None = Field(None, description="Template that must also be true for `completed`.", examples=["{{ polling_response.percent == 100 }}"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single_words(cls, value: object) -> object:
+        if isinstance(value, dict) and isinstance(value.get("mapping"), dict):
+            words = {k: v if isinstance(v, list) else [v] for k, v in value["mapping"].items()}
+            return {**value, "mapping": words}
+        return value
+
+
+class Jobs(Model):
+    """Budget and timing of a stream's jobs."""
+
+    max_concurrent: int | None = Field(None, ge=1, description="Alive at once for this stream; default the top-level limit.", examples=[2])
+    max_concurrent_per: dict[str, Annotated[int, Field(ge=1)]] = Field({}, description="Alive at once per value of a partition.", examples=[{"account": 1}])
+    poll_interval: Duration = Field(timedelta(seconds=1), description="Wait between the first polls.", examples=["10s"])
+    poll_interval_max: Duration = Field(timedelta(seconds=60), description="Longest wait between polls.", examples=["60s"])
+    poll_backoff: float = Field(1.5, ge=1, description="Growth of the wait from poll to poll.", examples=[1.5])
+    poll_wait: Extractor | None = Field(None, description="Wait until the next poll, from the answer: seconds or an instant.", examples=["$.retry_in"])
+    initial_delay: Duration = Field(timedelta(), description="Wait between creation and first poll.", examples=["30s"])
+    timeout: Duration = Field(timedelta(hours=3), description="From creation, or from adoption by this run, to completed.", examples=["3h"])
+    stall_timeout: Duration | None = Field(None, description="Longest time without any change of status or `progress`.", examples=["30m"])
+    progress: Extractor | None = Field(None, description="What moves while the job does.", examples=["$.percent"])
+    on_timeout: Literal["keep", "abort"] = Field("keep", description="What becomes of a job that timed out.", examples=["abort"])
+    on_exit: Literal["keep", "abort"] | None = Field(None, description="What becomes of live jobs when the run is interrupted; default abort where there is an `abort_requester`.", examples=["keep"])
+    max_attempts: int = Field(3, ge=1, description="Jobs created for one window before giving up.", examples=[3])
+    retry_wait: Duration = Field(timedelta(), description="Wait after a failed job.", examples=["30m"])
+    creation_max_tries: int = Field(5, ge=1, description="Tries of the creation call for 429, 5xx and connection errors.", examples=[5])
+    resume_max_age: Duration = Field(timedelta(hours=24), description="An older job in state is not adopted.", examples=["24h"])
+
+
+class Header(Model):
+    """The header is the first row that holds all these columns."""
+
+    match: list[str] = Field([], description="Column names; none: the first row.", examples=[["Date", "Clicks"]])
+    skip_after: int = Field(0, ge=0, description="Extra header rows after it.", examples=[2])
+
+
+class Explode(Model):
+    """A row per object of the list at `path`, or per position of the lists there."""
+
+    path: str = Field(description="JSONPath into the record.", examples=["$.timeseries"])
+    index: str | None = Field(None, description="Field that gets the position.", examples=["i"])
+
+
+class Decode(Model):
+    """How bytes become records."""
+
+    format: Literal["auto", "csv", "tsv", "json", "jsonl", "xml", "xlsx", "parquet"] = Field("auto", description="Format of the file; auto: from the bytes, then Content-Type, then the name.", examples=["csv"])
+    compression: Literal["auto", "none", "gzip", "zip"] = Field("auto", description="Compression; auto: from the bytes.", examples=["gzip"])
+    members: str | None = Field(None, description="Pattern of zip members, read in order of name.", examples=["*.csv"])
+    encoding: str | None = Field(None, description="Encoding of text; default BOM, then charset, then UTF-8.", examples=["cp1252"])
+    records: str | None = Field(None, description="JSONPath to the records, element path (XML), sheet (XLSX).", examples=["$.data[*]"])
+    fields: Extractor | list[str] | None = Field(None, description="Column names where rows are positional.", examples=[["date", "clicks"]])
+    explode: Explode | None = Field(None, description="Nested or columnar data to rows.", examples=[{"path": "$.days"}])
+    delimiter: str | None = Field(None, min_length=1, description="Field separator.", examples=[";"])
+    quote_char: str | None = Field('"', max_length=1, description="Quote; null turns quoting off.", examples=["'"])
+    escape_char: str | None = Field(None, max_length=1, description="Escape.", examples=["\\"])
+    header: Literal["first", "none"] | Header = Field("first", description="Where the column names stand.", examples=[{"match": ["Date"]}])
+    skip_after: int = Field(0, ge=0, description="Extra header rows after the header.", examples=[2])
+    skip_rows_where: dict[str, str] = Field({}, description="Rows left out: column to regular expression.", examples=[{"Date": "^Total"}])
+    stop_at: str | None = Field(None, description="Regular expression of the line where data ends.", examples=["^Grand Total:"])
+    short_rows: Literal["error", "null"] = Field("error", description="Rows with too few fields.", examples=["null"])
+    long_rows: Literal["error", "drop"] = Field("error", description="Rows with too many fields.", examples=["drop"])
+    duplicate_headers: Literal["error", "suffix"] = Field("error", description="Column names that repeat.", examples=["suffix"])
+    null_values: list[str] | None = Field(None, description='Texts that are null; default `[""]` for non-strings, none for strings.', examples=[["", "--"]])
+    empty_body: Literal["error", "ok"] = Field("error", description="What zero bytes mean.", examples=["ok"])
+    empty_markers: list[str] = Field([], description="Whole-body texts that mean no rows.", examples=[["No data"]])
+    nul: Literal["strip", "error", "keep"] = Field("strip", description="NUL characters in text.", examples=["error"])
+    max_field_bytes: ByteSize = Field(16 * 1024 * 1024, description="Longest field.", examples=["16 MiB"])
+    non_finite: Literal["null", "error"] = Field("null", description="NaN, Infinity and numbers no double can hold.", examples=["error"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_words(cls, value: object) -> object:
+        if isinstance(value, dict):  # YAML's null is the word, where the contract says so
+            words = {key: "null" for key in ("short_rows", "non_finite") if key in value and value[key] is None}
+            return {**value, **words}
+        return value
+
+
+class Expect(Model):
+    """What the download must come to."""
+
+    rows: Extractor | None = Field(None, description="How many rows.", examples=["$.numberOfRecords"])
+    bytes: Extractor | None = Field(None, description="How many bytes.", examples=["$.fileSize"])
+    md5: Extractor | None = Field(None, description="MD5, hex or base64.", examples=["{{ response.headers['content-md5'] }}"])
+    sha256: Extractor | None = Field(None, description="SHA-256, hex or base64, perhaps after `sha256:`.", examples=["$.fileChecksum"])
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+class Stream(Model):
+    """One stream: how its jobs are created, polled, fetched and decoded."""
+
+    name: str = Field(min_length=1, description="Singer stream name.", examples=["orders"])
+    primary_keys: list[str] = Field([], description="Key properties.", examples=[["order_id"]])
+    replication_key: str | None = Field(None, description="Replication key.", examples=["date"])
+    columns: dict[str, Column] | None = Field(None, description="Columns and their types.", examples=[{"clicks": "integer"}])
+    schema_: dict[str, Any] | str | None = Field(None, alias="schema", description="JSON Schema, inline or a path.", examples=["orders.schema.json"])
+    partitions: list[Partition] = Field([], description="Dimensions; one job per combination.", examples=[[{"name": "account", "values": ["1", "2"]}]])
+    incremental: Incremental | None = Field(None, description="Windows and bookmark; none: one job, full table.", examples=[{"step": "1d", "format": "date"}])
+    creation_requester: list[CreationRequester] = Field(min_length=1, description="Creates the job: a requester, or a list of named ones.", examples=["POST /exports"])
+    polling_requester: PollingRequester | None = Field(None, description="Asks for the status.", examples=["GET /exports/{{ creation_response.id }}"])
+    download_target_requester: Requester | list[NamedRequester] | None = Field(None, description="Asks where the files are.", examples=["GET /exports/{{ creation_response.id }}/files"])
+    download_target_extractor: DownloadTargetExtractor | None = Field(None, description="The targets in that answer, or in the polling answer.", examples=["$.url"])
+    download_retriever: DownloadRetriever = Field(description="Fetches the rows.", examples=["GET {{ download_target }}"])
+    abort_requester: Requester | None = Field(None, description="Stops a job that failed or is not wanted.", examples=["POST /exports/{{ creation_response.id }}/cancel"])
+    delete_requester: Requester | None = Field(None, description="Deletes the job at the end.", examples=["DELETE /exports/{{ creation_response.id }}"])
+    status: Status = Field(Status(), description="Status words.", examples=[{"extractor": "$.state"}])
+    jobs: Jobs = Field(Jobs(), description="Budget and timing.", examples=[{"timeout": "1h"}])
+    responses: list[Rule] = Field([], description="What answers mean, for every step, after the step's own rules.", examples=[[{"status": 423, "means": "busy"}]])
+    error_requester: list[NamedRequester] | None = Field(None, description="Asked once when a job failed; its last answer is quoted.", examples=["GET /exports/{{ creation_response.id }}/error"])
+    decode: Decode = Field(Decode(), description="How bytes become records.", examples=[{"format": "csv"}])
+    expect: Expect = Field(Expect(), description="What the download must come to.", examples=[{"rows": "$.rowCount"}])
+    add_columns: dict[str, Template] = Field({}, description="Context put on every record.", examples=[{"account": "{{ partition.account }}"}])
+    unknown_columns: Literal["include", "warn", "error"] | None = Field(None, description="As at the top level, for this stream.", examples=["include"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps(cls, value: object) -> object:
+        if isinstance(value, dict):
+            lists = {k: _listed(value[k]) for k in ("creation_requester", "error_requester") if value.get(k) is not None}
+            return {**value, **lists}
+        return value
+
+    @model_validator(mode="after")
+    def _sound(self) -> Stream:
+        if self.columns is not None and self.schema_ is not None:
+            raise ValueError("`columns` and `schema` say the same thing; keep one")
+        if self.download_target_requester is not None and self.download_target_extractor is None:
+            raise ValueError("a `download_target_requester` needs a `download_target_extractor` that reads its answer")
+        unnamed = [step for step in self.creation_requester[:-1] if step.name is None]
+        if unnamed:
+            raise ValueError("in a list of creation steps each has a `name`")
+        return self

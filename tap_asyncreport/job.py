@@ -1,0 +1,120 @@
+"""The job of one unit of work, as plain data: what it is, what became of it, what an answer means for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tap_asyncreport.errors import ReportError
+    from tap_asyncreport.response import Response
+
+
+class JobStatus(StrEnum):
+    """What a status word of the API means."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    SKIPPED = "skipped"
+
+
+class Means(StrEnum):
+    """What an answer means; the words of `responses[].means`."""
+
+    OK = "ok"
+    RETRY = "retry"
+    BUSY = "busy"
+    DUPLICATE = "duplicate"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    AUTH_EXPIRED = "auth_expired"
+    TOO_LARGE = "too_large"
+    NOT_READY = "not_ready"
+    LINK_EXPIRED = "link_expired"
+    JOB_GONE = "job_gone"
+    EMPTY = "empty"
+    SKIP_PARTITION = "skip_partition"
+    FAIL = "fail"
+    NO_ROOM = "no_room"  # never from an answer: the spool had no room for a download
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A half-open span of time, [start, end), both aware."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return f"{_short(self.start)} to {_short(self.end)}"
+
+
+def _short(at: datetime) -> str:
+    midnight = (at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0)
+    return at.date().isoformat() if midnight else at.isoformat()
+
+
+def partition_key(partition: Mapping[str, Any]) -> str:
+    """A text that is the same for the same partition, whatever the order of its names."""
+    return json.dumps(dict(partition), sort_keys=True, ensure_ascii=False, default=str)
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One piece of work: a window of a partition of a stream, and its link in a chain of jobs.
+
+    Units compare by identity: a window that was read twice makes two units.
+    """
+
+    stream: str
+    partition: Mapping[str, Any] = field(default_factory=dict)
+    window: Window | None = None
+    link: int = 0
+    cursor: Any = None
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        """What is worked off in order: the stream and its partition."""
+        return self.stream, partition_key(self.partition)
+
+    def __str__(self) -> str:
+        parts = [self.stream]
+        if self.partition:
+            parts.append(" ".join(f"{name}={value}" for name, value in self.partition.items()))
+        if self.window:
+            parts.append(str(self.window))
+        return " ".join(parts)
+
+
+@dataclass(eq=False)
+class Job:
+    """A job at the API, made or adopted by this run for a unit; only one call about it is under way at a time."""
+
+    unit: Unit
+    attempt: int = 1
+    id: str | None = None
+    request_hash: str = ""
+    created_at: datetime | None = None
+    adopted: bool = False
+    creation_response: Response | None = None
+    creation_responses: dict[str, Response] = field(default_factory=dict)
+    polling_response: Response | None = None
+    targets: list[Any] | None = None
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call about a job came to. `wait` is what the API asked for, in seconds; `error` what to say if it ends here."""
+
+    means: Means
+    wait: float | None = None
+    error: ReportError | None = None
+    status: JobStatus | None = None
+    word: str | None = None
+    progress: Any = None

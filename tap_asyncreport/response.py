@@ -1,0 +1,96 @@
+"""An answer of the API as later steps see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+PARTS = ("headers", "status_code", "url", "text")
+
+
+class Headers(dict[str, str]):
+    """Header fields by name, in any case; kept in lower case."""
+
+    def __init__(self, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__({name.lower(): value for name, value in (fields or {}).items()})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
+
+
+class Response:
+    """An answer that behaves as its JSON body, with `headers`, `status_code`, `url` and `text` where the body has no such key.
+
+    `body` is the decoded JSON, or None where the answer was empty or is not JSON; use `lookup` and `view` to read it as
+    templates do.
+    """
+
+    __slots__ = ("_text", "body", "headers", "status_code", "url")
+
+    def __init__(
+        self,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        status_code: int = 200,
+        url: str = "",
+        text: str | None = None,
+    ) -> None:
+        self.body = body
+        self.headers = Headers(headers)
+        self.status_code = status_code
+        self.url = url
+        self._text = text
+
+    @property
+    def text(self) -> str:
+        """The answer as text; for a restored answer, its JSON."""
+        if self._text is None:
+            return "" if self.body is None else json.dumps(self.body, ensure_ascii=False)
+        return self._text
+
+    def lookup(self, name: Any) -> Any:
+        """The body's value of that name or index, else the part of the answer; raises KeyError where there is neither."""
+        if isinstance(self.body, Mapping) and name in self.body:
+            return self.body[name]
+        if isinstance(self.body, list) and isinstance(name, int) and -len(self.body) <= name < len(self.body):
+            return self.body[name]
+        if name in PARTS:
+            return getattr(self, name)
+        raise KeyError(name)
+
+    def view(self) -> Any:
+        """The body for a JSONPath; a mapping also shows the parts that it has no key for."""
+        if isinstance(self.body, Mapping):
+            return {**self._parts(), **self.body}
+        return self._parts() if self.body is None else self.body
+
+    def _parts(self) -> dict[str, Any]:
+        return {"headers": self.headers, "status_code": self.status_code, "url": self.url, "text": self.text}
+
+    @classmethod
+    def restored(cls, kept: Any) -> Response:
+        """An answer from the parts of it that were kept in state."""
+        if not isinstance(kept, Mapping):
+            return cls(kept)
+        body = {name: value for name, value in kept.items() if name not in PARTS}
+        return cls(
+            body,
+            headers=kept.get("headers") or {},
+            status_code=kept.get("status_code", 200),
+            url=kept.get("url", ""),
+            text=kept.get("text"),
+        )
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<answer {self.status_code} of {len(self.text)} characters>"
