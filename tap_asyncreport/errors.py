@@ -1,17 +1,17 @@
 """What can go wrong, and how each is told.
 
-    TapError                     anything this tool reports without a traceback
-    ├── ConfigurationError       the configuration is wrong; carries every Problem at once      exit 78
-    ├── StateError               the state given cannot be read; no call was made               exit 78
-    ├── Interrupted              a signal came, or the target closed our stdout                 exit 130, 143, 1
-    └── ReportError              something about one piece of work; knows Where                 exit 1
-        ├── LoginError           the API refused the credentials, or a fresh token              exit 77
-        ├── TemplateError        a template or an extractor could not be rendered
-        ├── RequestError         a step was refused, or its tries ran out
-        ├── JobError             the job failed, timed out, or has a status nobody knows
-        ├── TransferError        a file did not arrive whole
-        ├── SpoolError           the disk is full, or the spool cannot be written
-        └── DecodeError          the bytes are not the rows that were declared
+TapError                     anything this tool reports without a traceback
+├── ConfigurationError       the configuration is wrong; carries every Problem at once      exit 78
+├── StateError               the state given cannot be read; no call was made               exit 78
+├── Interrupted              a signal came, or the target closed our stdout                 exit 130, 143, 1
+└── ReportError              something about one piece of work; knows Where                 exit 1
+├── LoginError           the API refused the credentials, or a fresh token              exit 77
+├── TemplateError        a template or an extractor could not be rendered
+├── RequestError         a step was refused, or its tries ran out
+├── JobError             the job failed, timed out, or has a status nobody knows
+├── TransferError        a file did not arrive whole
+├── SpoolError           the disk is full, or the spool cannot be written
+└── DecodeError          the bytes are not the rows that were declared
 """
 
 from __future__ import annotations

@@ -82,6 +82,10 @@ class Unit:
         """What is worked off in order: the stream and its partition."""
         return self.stream, partition_key(self.partition)
 
+    def follows(self, other: Unit) -> bool:
+        """Whether this is a later link of the same window's chain."""
+        return self.window == other.window and self.link > other.link
+
     def __str__(self) -> str:
         parts = [self.stream]
         if self.partition:
@@ -110,7 +114,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one call about a job came to. `wait` is what the API asked for, in seconds; `error` what to say if it ends here."""
+    """What one call about a job came to.
+
+    `wait` is what the API asked for, in seconds; `error` what to say if it ends here; `counts` that a busy answer is to
+    be bounded like a failed try; `follow` the next job of the same window, where jobs are chained.
+    """
 
     means: Means
     wait: float | None = None
@@ -118,3 +126,45 @@ class Outcome:
     status: JobStatus | None = None
     word: str | None = None
     progress: Any = None
+    counts: bool = False
+    follow: Unit | None = None
+
+
+class JobEventKind(StrEnum):
+    """What happened to a unit of work, in the words of the run page."""
+
+    WAITING = "waiting"
+    CREATING = "creating"
+    CREATED = "created"
+    ADOPTED = "adopted"
+    POLLED = "polled"
+    DELAYED = "delayed"
+    COMPLETED = "completed"
+    DOWNLOADING = "downloading"
+    READY = "ready"
+    WRITING = "writing"
+    WRITTEN = "written"
+    RETRYING = "retrying"
+    BUSY = "busy"
+    SPLIT = "split"
+    SKIPPED = "skipped"
+    DROPPED = "dropped"
+    FAILED = "failed"
+    KEPT = "kept"
+    ABORTED = "aborted"
+    DELETED = "deleted"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """Something that happened, for state, progress and the run page; `at` is monotonic seconds."""
+
+    kind: JobEventKind
+    at: float
+    unit: Unit
+    job: Job | None = None
+    word: str | None = None
+    wait: float | None = None
+    error: ReportError | None = None
+    rows: int | None = None

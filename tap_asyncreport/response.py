@@ -26,10 +26,10 @@ class Headers(dict[str, str]):
 
 
 class Response:
-    """An answer that behaves as its JSON body, with `headers`, `status_code`, `url` and `text` where the body has no such key.
+    """An answer that behaves as its JSON body; `headers`, `status_code`, `url`, `text` where the body has no such key.
 
-    `body` is the decoded JSON, or None where the answer was empty or is not JSON; use `lookup` and `view` to read it as
-    templates do.
+    `body` is the decoded JSON, or None where the answer was empty or is not JSON; `lookup` and `view` read it as
+    templates and JSONPaths do.
     """
 
     __slots__ = ("_text", "body", "headers", "status_code", "url")
@@ -57,7 +57,7 @@ class Response:
         return self._text
 
     def lookup(self, name: Any) -> Any:
-        """The body's value of that name or index, else the part of the answer; raises KeyError where there is neither."""
+        """The body's value of that name or index, else the part of the answer; KeyError where there is neither."""
         if isinstance(self.body, Mapping) and name in self.body:
             return self.body[name]
         if isinstance(self.body, list) and isinstance(name, int) and -len(self.body) <= name < len(self.body):

@@ -1,0 +1,110 @@
+"""Lengths of time as people write them, and moving along the calendar by them."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+_UNITS = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_MONTHS = {"mo": 1, "y": 12}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|mo|m|h|d|w|y)\s*", re.ASCII)
+_MOST_MONTHS = 120_000  # ten thousand years: beyond it no date exists
+
+Moved = TypeVar("Moved", date, datetime)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A length on the calendar: whole months (`1mo`, `1y`) or an exact time (`6h`, `1d`); days are calendar days."""
+
+    text: str
+    months: int = 0
+    length: timedelta = timedelta()
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def by_calendar(self) -> bool:
+        """True for days, weeks, months and years: they keep the time of day, whatever the clocks do."""
+        return bool(self.months) or self.text.endswith(("d", "w"))
+
+
+def parse_step(value: object) -> Step:
+    """`200ms 0.2s 30s 5m 6h 1d 7d 1w 1mo 1y` or 0; raises ValueError that says how to write one."""
+    if isinstance(value, Step):
+        return value
+    if isinstance(value, timedelta):
+        return Step(f"{value.total_seconds():g}s", 0, value)
+    if value in (0, "0") and not isinstance(value, bool):
+        return Step("0")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value} has no unit; write for example {value}s, {value}m or {value}d")
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a duration; write a number and a unit: 200ms 30s 5m 6h 1d 1w 1mo 1y")
+    number, unit = match.groups()
+    text = number + unit
+    try:
+        if unit in _MONTHS:
+            return Step(text, months=_whole_months(text, float(number) * _MONTHS[unit]))
+        return Step(text, length=float(number) * _UNITS[unit])
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than any calendar") from None
+
+
+def _whole_months(text: str, months: float) -> int:
+    if months > _MOST_MONTHS:
+        raise OverflowError
+    if months != int(months):
+        raise ValueError(f"{text!r} is not a whole number of months")
+    return int(months)
+
+
+def parse_duration(value: object) -> timedelta:
+    """An exact length; months and years have none, so they are refused."""
+    step = parse_step(value)
+    if step.months:
+        raise ValueError(f"{value!r}: a month has no fixed length here; write days, for example 30d")
+    return step.length
+
+
+def shift(at: Moved, step: Step, times: int = 1) -> Moved:
+    """`at` moved by `times` steps: days and longer by the calendar of its zone, hours and shorter by the clock.
+
+    A day that the target month lacks becomes that month's last; a time of day that the clocks skip becomes the next
+    that exists. A date moves by whole days only (ValueError else). Raises OverflowError outside the years 1 to 9999.
+    """
+    if step.months:
+        return _existing(_by_months(at, step.months * times))
+    length = step.length * times
+    if not isinstance(at, datetime):
+        if length % timedelta(days=1):
+            raise ValueError(f"a date moves by whole days, not by {step}")
+        return at + length
+    if at.tzinfo is None or step.by_calendar:
+        return _existing(at + length)
+    return (at.astimezone(UTC) + length).astimezone(at.tzinfo)
+
+
+def _by_months(at: Moved, months: int) -> Moved:
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    if not date.min.year <= year <= date.max.year:
+        raise OverflowError("no such year")
+    return at.replace(year=year, month=month + 1, day=min(at.day, monthrange(year, month + 1)[1]))
+
+
+def _existing(at: Moved) -> Moved:
+    if isinstance(at, datetime) and at.tzinfo is not None:
+        return at.astimezone(UTC).astimezone(at.tzinfo)
+    return at

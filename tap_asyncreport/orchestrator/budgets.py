@@ -1,0 +1,128 @@
+"""How patient a stream is: limits, waits and tries, in seconds and counts, from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import backoff
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from tap_asyncreport.config.requesters import Requester, Retry
+    from tap_asyncreport.config.settings import Settings
+    from tap_asyncreport.config.streams import Stream
+
+SHORTEST_WAIT = 0.05
+FIRST_POLL = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How often one call is made, and how long apart: `wait` doubles up to `wait_max`."""
+
+    max_tries: int | None = None
+    max_time: float | None = None
+    wait: float = 1.0
+    wait_max: float = 60.0
+
+    def pause(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row, 1 for the first."""
+        waits: Iterator[float | None] = backoff.expo(base=2, factor=self.wait, max_value=self.wait_max)
+        next(waits)  # the generator starts at its first `send`
+        pause = 0.0
+        for _ in range(min(failures, 64)):
+            pause = next(waits) or 0.0
+        return max(SHORTEST_WAIT, pause)
+
+    def spent(self, failures: int, seconds: float) -> bool:
+        """Whether no further call may be made after so many failures over so many seconds."""
+        tried = self.max_tries is not None and failures >= self.max_tries
+        return tried or (self.max_time is not None and seconds >= self.max_time)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits, waits and tries of one stream's jobs."""
+
+    max_concurrent: int | None = None
+    max_concurrent_per: Mapping[str, int] = field(default_factory=dict)
+    poll_interval: float = 1.0
+    poll_interval_max: float = 60.0
+    poll_backoff: float = 1.5
+    initial_delay: float = 0.0
+    timeout: float = 10800.0
+    stall_timeout: float | None = None
+    keep_on_timeout: bool = True
+    keep_on_exit: bool = True
+    max_attempts: int = 3
+    retry_wait: float = 0.0
+    creation: Tries = Tries(5)
+    polling: Tries = Tries()
+    target: Tries = Tries(10)
+    download: Tries = Tries(10)
+    aborts: bool = False
+    deletes: bool = False
+    clean_up: Tries = Tries(2)
+    batch: int = 1
+
+    def poll_pause(self, polls: int, jitter: Callable[[], float]) -> float:
+        """Seconds between poll number `polls` (from 1) and the next; up to a tenth shorter by `jitter` (0 to 1)."""
+        grown = self.poll_interval * self.poll_backoff ** min(polls - 1, 64)
+        longest = max(self.poll_interval, self.poll_interval_max)
+        return max(SHORTEST_WAIT, min(grown, longest) * (1 - 0.1 * jitter()))
+
+    @property
+    def first_poll(self) -> float:
+        """Seconds between creation and the first poll: few jobs end at once, yet a short one should not wait long."""
+        return self.initial_delay or min(FIRST_POLL, self.poll_interval / 4)
+
+
+def _seconds(length: timedelta) -> float:
+    return length.total_seconds()
+
+
+def _tries(retry: Retry | None, default: int | None) -> Tries:
+    if retry is None:
+        return Tries(default)
+    return Tries(
+        default if retry.max_tries is None else retry.max_tries,
+        None if retry.max_time is None else _seconds(retry.max_time),
+        _seconds(retry.wait),
+        _seconds(retry.wait_max),
+    )
+
+
+def _retry(requester: Requester | list[Requester] | None) -> Retry | None:
+    if isinstance(requester, list):
+        return requester[-1].retry if requester else None
+    return None if requester is None else requester.retry
+
+
+def budget_of(stream: Stream, settings: Settings) -> Budget:
+    """The stream's budget as configured."""
+    jobs = stream.jobs
+    keeps = jobs.on_exit == "keep" or (jobs.on_exit is None and stream.abort_requester is None)
+    return Budget(
+        max_concurrent=jobs.max_concurrent or settings.max_concurrent_jobs,
+        max_concurrent_per=jobs.max_concurrent_per,
+        poll_interval=_seconds(jobs.poll_interval),
+        poll_interval_max=_seconds(jobs.poll_interval_max),
+        poll_backoff=jobs.poll_backoff,
+        initial_delay=_seconds(jobs.initial_delay),
+        timeout=_seconds(jobs.timeout),
+        stall_timeout=None if jobs.stall_timeout is None else _seconds(jobs.stall_timeout),
+        keep_on_timeout=jobs.on_timeout == "keep",
+        keep_on_exit=keeps,
+        max_attempts=jobs.max_attempts,
+        retry_wait=_seconds(jobs.retry_wait),
+        creation=_tries(stream.creation_requester[-1].retry, jobs.creation_max_tries),
+        polling=_tries(_retry(stream.polling_requester), None),
+        target=_tries(_retry(stream.download_target_requester), 10),  # type: ignore[arg-type]
+        download=_tries(stream.download_retriever.retry, 10),
+        aborts=stream.abort_requester is not None,
+        deletes=stream.delete_requester is not None,
+        batch=(stream.polling_requester.batch or 1) if stream.polling_requester else 1,
+    )
