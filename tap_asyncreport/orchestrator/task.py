@@ -137,11 +137,11 @@ class Command:
     verb: Verb
     items: tuple[Task | CleanUp, ...]
     urgent: bool = False
+    jobs: tuple[Job, ...] = field(init=False)
 
-    @property
-    def jobs(self) -> list[Job]:
-        """The jobs that the call is about."""
-        return [item.job for item in self.items if item.job is not None]
+    def __post_init__(self) -> None:
+        jobs = tuple(item.job for item in self.items if item.job is not None)
+        object.__setattr__(self, "jobs", jobs)  # as they are now: a task may be given up while its call is under way
 
 
 class Agenda:
