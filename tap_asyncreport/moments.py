@@ -10,7 +10,7 @@ from typing import Any
 from tap_asyncreport.zones import EPOCH
 
 SPELLINGS = (
-    "dates (2026-01-31, 20260131), months (2026-01), instants (2026-01-31T12:00:00Z, with any offset, or with a space), "
+    "dates (2026-01-31, 20260131), months (2026-01), instants (2026-01-31T12:00:00Z, any offset, a space for the T), "
     "epoch seconds and milliseconds"
 )
 
