@@ -49,7 +49,7 @@ def parse_step(value: object) -> Step:
     if value in (0, "0") and not isinstance(value, bool):
         return Step("0")
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"{value} has no unit; write for example {value}s, {value}m or {value}d")
+        raise ValueError(f"{value} has no unit; write for example {value}s, {value}m or {value}d")  # noqa: TRY004
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is not a duration; write a number and a unit: 200ms 30s 5m 6h 1d 1w 1mo 1y")

@@ -10,16 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
-_UNITS = {
-    "ms": timedelta(milliseconds=1),
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
-_MONTHS = {"mo": 1, "y": 12}
-_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|mo|m|h|d|w|y)\s*", re.ASCII)
+from tap_asyncreport.durations import Step, parse_duration, parse_step
+
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]i?B?|B)?\s*", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\S.*)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -29,48 +21,6 @@ class Model(BaseModel):
     """Base of every configuration model: unknown keys are errors, values do not change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, arbitrary_types_allowed=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A length on the calendar: whole months (`1mo`, `1y`) or an exact time (`6h`, `1d`); days are calendar days."""
-
-    text: str
-    months: int = 0
-    length: timedelta = timedelta()
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def parse_step(value: object) -> Step:
-    """`200ms 0.2s 30s 5m 6h 1d 7d 1w 1mo 1y` or 0; raises ValueError that says how to write one."""
-    if isinstance(value, Step):
-        return value
-    if isinstance(value, timedelta):
-        return Step(f"{value.total_seconds():g}s", 0, value)
-    if value in (0, "0") and not isinstance(value, bool):
-        return Step("0")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"{value} has no unit; write for example {value}s, {value}m or {value}d")
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r} is not a duration; write a number and a unit: 200ms 30s 5m 6h 1d 1w 1mo 1y")
-    number, unit = match.groups()
-    if unit in _MONTHS:
-        months = float(number) * _MONTHS[unit]
-        if months != int(months):
-            raise ValueError(f"{value!r} is not a whole number of months")
-        return Step(value.strip(), months=int(months))
-    return Step(value.strip(), length=float(number) * _UNITS[unit])
-
-
-def parse_duration(value: object) -> timedelta:
-    """An exact length; months and years have none, so they are refused."""
-    step = parse_step(value)
-    if step.months:
-        raise ValueError(f"{value!r}: a month has no fixed length here; write days, for example 30d")
-    return step.length
 
 
 def parse_size(value: object) -> int:

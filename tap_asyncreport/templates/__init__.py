@@ -1,0 +1,7 @@
+"""Sandboxed Jinja2 templates, and extractors that are JSONPaths or templates."""
+
+from tap_asyncreport.templates.compiled import is_template
+from tap_asyncreport.templates.lookup import look_up
+from tap_asyncreport.templates.rendering import Extractor, NullInText, Template, Templates
+
+__all__ = ["Extractor", "NullInText", "Template", "Templates", "is_template", "look_up"]

@@ -1,0 +1,75 @@
+"""JSONPaths: the plain ones read here, the rest by jsonpath-ng's extended grammar."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_SIMPLE = re.compile(
+    r"""\$(?:\.(?!(?:where|wherenot|true|false|null)(?![\w-]))[A-Za-z_][A-Za-z0-9_-]*|\[\d+\]|\['[^'\\*]+'\]|\["[^"\\*]+"\])*""",
+    re.ASCII,
+)
+_PART = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_-]*)|\[(\d+)\]|\['([^']+)'\]|\["([^"]+)"\]""", re.ASCII)
+_ABSENT = object()
+
+Find = Callable[[Any], list[Any]]
+
+
+class BadPath(ValueError):  # noqa: N818
+    """Not a JSONPath; the message says where it stops being one."""
+
+
+def compile_path(path: str) -> Find:
+    """What finds all that a JSONPath matches in plain JSON; raises BadPath."""
+    if _SIMPLE.fullmatch(path):
+        return _Simple(path)
+    return _parsed(path)
+
+
+class _Simple:
+    """`$.a.b[0]['c']`: at most one match."""
+
+    def __init__(self, path: str) -> None:
+        parts = _PART.findall(path)
+        self._parts = [int(index) if index else name or single or double for name, index, single, double in parts]
+
+    def __call__(self, value: Any) -> list[Any]:
+        for part in self._parts:
+            if isinstance(part, int):
+                found = value[part] if isinstance(value, list | tuple) and part < len(value) else _ABSENT
+            else:
+                found = value.get(part, _ABSENT) if isinstance(value, Mapping) else _ABSENT
+            if found is _ABSENT:
+                return []
+            value = found
+        return [value]
+
+
+def _parsed(path: str) -> Find:
+    from jsonpath_ng.exceptions import JSONPathError
+    from jsonpath_ng.ext import parser
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            parsed = parser.parse(path)
+    except JSONPathError as error:
+        raise BadPath(_fault(path, str(error))) from None
+    except Exception as error:  # noqa: BLE001 - its operators raise bare exceptions of many kinds
+        raise BadPath(f"it is not a JSONPath ({type(error).__name__})") from None
+
+    def find(value: Any) -> list[Any]:
+        return [match.value for match in parsed.find(value)]
+
+    return find
+
+
+def _fault(path: str, said: str) -> str:
+    """Where the path stops being one, counted in characters from 1."""
+    place = re.search(r"at \d+:(\d+) near|col (\d+)", said)
+    if place is None:
+        return "it ends too early"
+    at = int(place[1] or place[2])
+    return f"unexpected `{path[at : at + 1]}` at character {at + 1}"
