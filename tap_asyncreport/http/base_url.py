@@ -1,0 +1,112 @@
+"""The base URL: text, or found once per run by a request or in the token's answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.config.settings import FoundBaseUrl, TokenBaseUrl
+from tap_asyncreport.errors import ConfigurationError, Problem, ReportError, RequestError, Where
+from tap_asyncreport.http.asking import Sender, ask, refusal, render
+from tap_asyncreport.http.credentials import Credentials
+from tap_asyncreport.http.urls import is_absolute, origin_of
+
+if TYPE_CHECKING:
+    from tap_asyncreport.templates import Templates
+
+STEP = "base_url"
+
+
+class BaseUrl:
+    """Where paths are appended; `find` asks for it once, whichever thread comes first."""
+
+    def __init__(
+        self,
+        setting: str | FoundBaseUrl | TokenBaseUrl | None,
+        templates: Templates,
+        scope: dict[str, Any],
+        sender: Sender,
+        credentials: Callable[[Any], Credentials | None],
+    ) -> None:
+        self._setting = setting
+        self._templates = templates
+        self._scope = scope
+        self._sender = sender
+        self._credentials = credentials
+        self._lock = threading.RLock()
+        self._finding = False
+        self._failure: ReportError | None = None
+        self.known: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a base URL at all."""
+        return self._setting is not None
+
+    def at_hand(self) -> str | None:
+        """The base URL if it takes no call to know it; None before it is found."""
+        if self.known is None and isinstance(self._setting, str):
+            return self.find()
+        return self.known
+
+    def find(self) -> str | None:
+        """The base URL, None where none is configured; raises ReportError where it cannot be found, each time the same."""
+        if self.known is not None or self._setting is None:
+            return self.known
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            if self.known is None:
+                if self._finding:
+                    raise ConfigurationError([_circular()])
+                self._finding = True
+                try:
+                    self.known = self._usable(self._found(self._setting))
+                except ReportError as error:
+                    self._failure = error
+                    raise
+                finally:
+                    self._finding = False
+            return self.known
+
+    def _found(self, setting: str | FoundBaseUrl | TokenBaseUrl) -> Any:
+        if isinstance(setting, str):
+            return self._templates.template(setting, STEP).text(self._scope)
+        if isinstance(setting, TokenBaseUrl):
+            credentials = self._credentials("inherit")
+            answer = credentials.token_response if credentials else None
+            if answer is None:
+                raise RequestError(
+                    "`base_url.token` needs an authenticator that fetches a token", hint="See `authenticator`."
+                )
+            return self._templates.extractor(setting.token, f"{STEP}.token").first(
+                answer, {**self._scope, "response": answer}
+            )
+        call = render(setting.request, self._templates, self._scope, STEP)
+        reply = ask(self._sender, call, self._credentials(setting.authenticator))
+        if not 200 <= reply.status_code < 300:  # noqa: PLR2004
+            raise refusal(self._sender.redactor, call, reply)
+        answer = reply.answer()
+        return self._templates.extractor(setting.extractor, f"{STEP}.extractor").first(
+            answer, {**self._scope, "response": answer}
+        )
+
+    def _usable(self, found: Any) -> str:
+        if isinstance(found, str) and is_absolute(found):
+            self._sender.redactor.own(origin_of(found))
+            return found.strip()
+        what = (
+            "is empty"
+            if found in (None, "")
+            else f"is {self._sender.redactor.redact(str(found))!r}, which is no http or https URL"
+        )
+        raise RequestError(f"the base URL {what}", where=Where(step=STEP), hint="See `base_url`.")
+
+
+def _circular() -> Problem:
+    return Problem(
+        "finding `base_url` needs a call whose URL is appended to `base_url`",
+        key="base_url",
+        hint="Give the full URL in `authenticator.token_url` and `base_url.request`.",
+    )

@@ -1,0 +1,236 @@
+"""The one door to the network: every call of a run goes through `Http.send`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Literal
+
+import requests
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header
+
+from tap_asyncreport.clock import Clock
+from tap_asyncreport.errors import ConfigurationError, Problem, RequestError, Where
+from tap_asyncreport.http.asking import plain
+from tap_asyncreport.http.authenticators import Authenticators
+from tap_asyncreport.http.base_url import BaseUrl
+from tap_asyncreport.http.calls import Call, Exchange, Outgoing
+from tap_asyncreport.http.credentials import Credentials, basic_header
+from tap_asyncreport.http.network import NetworkError
+from tap_asyncreport.http.observing import Watch
+from tap_asyncreport.http.rates import Rates
+from tap_asyncreport.http.redaction import Redactor
+from tap_asyncreport.http.redirects import HARMLESS, MOST_REDIRECTS, Hop
+from tap_asyncreport.http.reply import Reply
+from tap_asyncreport.http.urls import is_absolute, join_path, origin_of, parse, with_params
+from tap_asyncreport.http.wire import Wire
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from tap_asyncreport.config.settings import Settings
+    from tap_asyncreport.templates import Templates
+
+_SMALL_BODY = 64 * 1024
+
+
+class Http:
+    """Sends calls with their credentials, rates, proxies and timeouts, follows redirects, and tells observers.
+
+    Safe to use from any number of threads. A call is tried once: what is worth repeating is for the steps to know.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        templates: Templates,
+        *,
+        clock: Clock,
+        redactor: Redactor,
+        observers: Sequence[Callable[[Exchange], None]] = (),
+    ) -> None:
+        self.clock = clock
+        self.redactor = redactor
+        redactor.add(settings.secrets)
+        self._settings = settings
+        self._observers = tuple(observers)
+        self._scope = {
+            "secrets": settings.secrets,
+            "vars": settings.vars,
+            "config": settings.model_dump(by_alias=True, exclude={"secrets"}),
+        }
+        self._headers = {name: templates.template(value, f"headers.{name}") for name, value in settings.headers.items()}
+        self._authenticators = Authenticators(self, templates)
+        self._base = BaseUrl(
+            settings.base_url, templates, self._scope, self, lambda spec: self._credentials(spec, self._scope)
+        )
+        self._rates = Rates(settings.rate_limits, clock, lambda: self._base.known)
+        timeout = settings.request_timeout
+        self._wire = Wire(timeout.connect.total_seconds(), timeout.read.total_seconds(), clock, redactor)
+        self._cookies = RequestsCookieJar()
+        self._user_agent = f"tap-asyncreport/{_version()}"
+
+    def base_url(self) -> str | None:
+        """Where paths are appended, found once per run; None where none is configured. Raises ReportError."""
+        return self._base.find()
+
+    def absolute(self, url: str) -> str:
+        """A full URL as it is, a path appended to `base_url`; raises ConfigurationError where there is none."""
+        if is_absolute(url):
+            return url.strip()
+        base_url = self.base_url()
+        if base_url is None:
+            raise ConfigurationError([
+                Problem(f"{url!r} is a path, and there is no `base_url`", key="base_url", hint="Set `base_url`, or write the full URL.")
+            ])  # fmt: skip
+        return join_path(base_url, url)
+
+    def credentials(
+        self,
+        spec: Literal["inherit", "none"] | BaseModel | None,
+        url: str,
+        scope: Mapping[str, Any] | None = None,
+    ) -> Credentials | None:
+        """The credentials for a call to `url`: left out, they are inherited on `base_url`'s origin only.
+
+        `scope` holds the names of a step that an authenticator's templates may use. Raises LoginError for an empty secret.
+        """
+        if spec is None:
+            self.base_url()
+            spec = "inherit" if not is_absolute(url) or self._is_own(url) else "none"
+        return self._credentials(spec, {**self._scope, **(scope or {})})
+
+    def _credentials(self, spec: Any, scope: Mapping[str, Any]) -> Credentials | None:
+        model = self._settings.authenticator if spec == "inherit" else spec
+        if model is None or model == "none":
+            return None
+
+        def of_login(login_spec: Any) -> Credentials | None:
+            if login_spec is None or (login_spec == "inherit" and spec == "inherit"):
+                return None  # a login cannot use the token that it is to fetch
+            return self._credentials(login_spec, scope)
+
+        return self._authenticators.credentials(model, scope, of_login)
+
+    def next_free(self, step: str, url: str) -> float:
+        """Seconds until `rate_limits` let such a call through; 0 means now."""
+        return self._rates.next_free(step, url)
+
+    def send(self, call: Call, authenticator: Credentials | None, *, stream: bool = False) -> Reply:
+        """Sends a call once and returns the last answer, after redirects; without `stream`, its body is read.
+
+        Raises ConnectionRefused, ReadTimeout or Broken; RequestError for what can never be sent; what logging in raises.
+        """
+        call = replace(call, url=with_params(self.absolute(call.url), call.params))
+        self._rates.take(call.step, call.url)
+        hop: Hop | None = Hop(call.method, call.url, call.body, own=self._is_own(call.url))
+        redirects = 0
+        while hop is not None:
+            reply = self._sent(hop, call, authenticator, stream=stream)
+            hop = hop.after(reply.status_code, reply.headers.get("Location")) if call.follow else None
+            if hop is not None:
+                redirects += 1
+                _let_go(reply)
+                reply.tell()
+                self._check(hop, redirects, call, reply)
+        if not stream:
+            reply.read()
+        return reply
+
+    def _sent(self, hop: Hop, call: Call, authenticator: Credentials | None, *, stream: bool) -> Reply:
+        outgoing = Outgoing(hop.method, hop.url, self._fields(hop, call, stream=stream), hop.body)
+        token = self._identify(outgoing, hop, authenticator)
+        watch = Watch(call, outgoing, self.redactor, self.clock, self._observers)
+        url = outgoing.parsed
+        try:
+            raw = self._wire.send(outgoing.method, url, outgoing.headers, outgoing.body)
+        except NetworkError as error:
+            error.request_line = watch.request_line
+            error.message = self.redactor.redact(error.message)
+            watch.done(None, error)
+            raise
+        if hop.own:
+            extract_cookies_to_jar(self._cookies, _for_cookies(outgoing), raw)  # type: ignore[no-untyped-call]
+        return Reply(
+            raw, url=str(url), request_line=watch.request_line, server=str(url.origin), token=token, done=watch.done,
+            confidential=call.confidential,
+        )  # fmt: skip
+
+    def _fields(self, hop: Hop, call: Call, *, stream: bool) -> dict[str, str]:
+        """The headers: ours, then `headers` of the configuration, then the call's own; to a crossed origin the harmless only."""
+        outgoing = Outgoing(hop.method, hop.url)
+        outgoing.put_header("User-Agent", self._user_agent)
+        outgoing.put_header("Accept", "*/*")
+        # a file is stored as it comes, and its decoder knows gzip by its bytes, but not deflate
+        outgoing.put_header("Accept-Encoding", "gzip" if stream else "gzip, deflate")
+        if hop.own:
+            for name, template in self._headers.items():
+                value = template.render({**self._scope, **(call.scope or {})})
+                if value is not None:
+                    outgoing.put_header(name, plain(value))
+        for name, value in call.headers:
+            if not hop.crossed or name.lower() in HARMLESS:
+                outgoing.put_header(name, value)
+        if hop.body is None and call.body is not None:  # the redirect turned it into a GET
+            outgoing.drop_header("Content-Type")
+        return outgoing.headers
+
+    def _identify(self, outgoing: Outgoing, hop: Hop, authenticator: Credentials | None) -> str | None:
+        """Puts on what says who asks, and returns the token sent."""
+        if hop.crossed:
+            return None
+        if hop.own:
+            cookies = get_cookie_header(self._cookies, _for_cookies(outgoing))  # type: ignore[no-untyped-call]
+            if cookies:
+                outgoing.put_header("Cookie", cookies)
+        url = outgoing.parsed
+        if url.user is not None and authenticator is None and outgoing.header("Authorization") is None:
+            outgoing.put_header("Authorization", basic_header(url.user, url.password, self.redactor))
+        return authenticator.apply(outgoing) if authenticator is not None else None
+
+    def _check(self, hop: Hop, redirects: int, call: Call, reply: Reply) -> None:
+        """Raises RequestError where a redirect is not to be followed."""
+        where = Where(
+            stream=call.stream, step=call.step, job_id=call.job_id, request_line=reply.request_line,
+            status_code=reply.status_code,
+        )  # fmt: skip
+        if redirects > MOST_REDIRECTS:
+            raise RequestError(f"more than {MOST_REDIRECTS} redirects", where=where)
+        if hop.crossed and self.redactor.holds_secret(hop.body):
+            raise RequestError(
+                f"the API redirects to {parse(hop.url).origin}, and the body to be sent there holds a secret",
+                where=where,
+                hint="Where that is right, write the URL that it redirects to.",
+            )
+
+    def _is_own(self, url: str) -> bool:
+        base_url = self._base.at_hand()
+        return base_url is not None and origin_of(url) == origin_of(base_url)
+
+    def close(self) -> None:
+        """Closes idle connections."""
+        self._wire.close()
+
+
+def _let_go(reply: Reply) -> None:
+    """Reads the short body of a redirect, so that its connection can be used again."""
+    length = reply.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) <= _SMALL_BODY:
+        try:
+            for _ in reply.chunks():
+                pass
+        except NetworkError:
+            return
+    reply.close()
+
+
+def _for_cookies(outgoing: Outgoing) -> Any:
+    return requests.Request(outgoing.method, str(outgoing.parsed), headers=dict(outgoing.headers))
+
+
+def _version() -> str:
+    try:
+        return version("tap-asyncreport")
+    except PackageNotFoundError:
+        return "0"

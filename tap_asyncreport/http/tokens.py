@@ -1,0 +1,167 @@
+"""Credentials that log in: a token is fetched once, shared by all threads, and renewed ahead of its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from tap_asyncreport.config.authenticators import TokenPlacement
+from tap_asyncreport.errors import LoginError, Where, excerpt
+from tap_asyncreport.http.asking import TRIES, Sender, ask
+from tap_asyncreport.http.calls import Call, Outgoing
+from tap_asyncreport.http.credentials import Credentials, Rendering
+from tap_asyncreport.http.reply import Reply
+from tap_asyncreport.http.retry_after import parse_wait
+from tap_asyncreport.http.urls import is_absolute
+from tap_asyncreport.response import Response
+
+log = logging.getLogger(__name__)
+_SECRET_LENGTH = 20
+_WORDS = ("error", "message", "detail", "reason", "code", "description", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token, the answer it came from, and how many seconds it lives; None is until it is refused."""
+
+    value: str
+    lifetime: float | None = None
+    answer: Response | None = None
+
+
+@dataclass
+class Slot:
+    """Where the threads of a run share one token."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    token: Token | None = None
+    renew_at: float | None = None
+    refused: LoginError | None = None
+    rotated: str | None = None  # the refresh token that replaced the configured one
+
+
+class TokenCredentials(Credentials):
+    """Puts a token in a header; a subclass says how one is fetched."""
+
+    def __init__(self, model: TokenPlacement, rendering: Rendering, sender: Sender, slot: Slot) -> None:
+        self.rendering = rendering
+        self.sender = sender
+        self.slot = slot
+        self._placement = model
+
+    @abstractmethod
+    def fetch(self) -> Token:
+        """Gets a token from the API; raises LoginError where it is refused, RequestError where there is no answer."""
+
+    def apply(self, outgoing: Outgoing) -> str:
+        token = self._current().value
+        header, prefix = self._placement.header, self._placement.prefix
+        if prefix is None:
+            prefix = "Bearer " if header.lower() == "authorization" else ""
+        outgoing.put_header(header, prefix + token)
+        return token
+
+    def refresh(self, stale: str | None) -> bool:
+        with self.slot.lock:
+            if self.slot.token is None or self.slot.token.value == stale:
+                self._renew()
+            return True
+
+    def login(self) -> None:
+        self._current()
+
+    @property
+    def token_response(self) -> Response | None:
+        return self._current().answer
+
+    def _current(self) -> Token:
+        with self.slot.lock:
+            if self.slot.token is None or self._ends_soon():
+                self._renew()
+            assert self.slot.token is not None
+            return self.slot.token
+
+    def _ends_soon(self) -> bool:
+        return self.slot.renew_at is not None and self.sender.clock.monotonic() >= self.slot.renew_at
+
+    def _renew(self) -> None:
+        if self.slot.refused is not None:  # asking again would lock the account, and gain nothing
+            raise self.slot.refused
+        self.slot.token = None
+        try:
+            token = self.fetch()
+        except LoginError as error:
+            self.slot.refused = error
+            raise
+        self.rendering.redactor.add(token.value)
+        self.slot.token = token
+        self.slot.renew_at = None
+        if token.lifetime is not None:
+            early = min(self._placement.refresh_before.total_seconds(), token.lifetime / 2)
+            self.slot.renew_at = self.sender.clock.monotonic() + token.lifetime - early
+
+    def ask(self, call: Call, authenticator: Credentials | None = None, tries: int | None = None) -> Token:
+        """Sends a login, and takes the token from its answer."""
+        reply = ask(self.sender, call, authenticator, tries=tries or TRIES)
+        try:
+            return self.extracted(call, reply)
+        finally:
+            reply.tell()
+
+    def extracted(self, call: Call, reply: Reply) -> Token:
+        """The token that an answer holds; raises LoginError where it holds none or is no success."""
+        answer = as_response(reply)
+        where = Where(step=call.step, request_line=reply.request_line, status_code=reply.status_code)
+        if not 200 <= reply.status_code < 300:  # noqa: PLR2004
+            raise LoginError(
+                f"the login was refused with {reply.status_code}",
+                where=where,
+                excerpt=self.rendering.redactor.excerpt(reply.text),
+                hint="Look at the authenticator's secrets.",
+            )
+        templates, scope = self.rendering.templates, {**self.rendering.scope, "response": answer}
+        token = templates.extractor(self._placement.token, "authenticator.token").first(answer, scope)
+        if token is None or token == "":
+            raise LoginError(
+                f"the login's answer holds no token at {self._placement.token}",
+                where=where,
+                excerpt=self.rendering.redactor.excerpt(_without_values(answer.body)),
+                hint="Set `authenticator.token` to where the token stands.",
+            )
+        for secret in (token, *_likely_secrets(answer.body)):
+            self.rendering.redactor.add(secret)
+        expires_in = templates.extractor(self._placement.expires_in, "authenticator.expires_in").first(answer, scope)
+        return Token(str(token), parse_wait(expires_in, self.sender.clock.now()), answer)
+
+
+def as_response(reply: Reply) -> Response:
+    """An answer as JSON, or as the form fields that some token endpoints send."""
+    answer = reply.answer()
+    if answer.body is None and "=" in answer.text and "\n" not in answer.text.strip():
+        answer.body = dict(parse_qsl(answer.text.strip()))
+    return answer
+
+
+def _likely_secrets(body: Any) -> Iterator[str]:
+    """What else a login's answer may hold beside the token: id tokens, refresh tokens, signatures."""
+    if isinstance(body, Mapping | list):
+        for item in body.values() if isinstance(body, Mapping) else body:
+            yield from _likely_secrets(item)
+    elif isinstance(body, str) and len(body) >= _SECRET_LENGTH and not is_absolute(body) and len(body.split()) == 1:
+        yield body
+
+
+def _without_values(body: Any) -> str | None:
+    """The shape of an answer that may hold a token nobody has found: what is no error message is not shown."""
+    if not isinstance(body, Mapping):
+        return None if body is None else f"a {type(body).__name__}"
+    shown = [
+        f"{key}: {value}" if any(word in str(key).lower() for word in _WORDS) else str(key)
+        for key, value in body.items()
+    ]
+    return excerpt(", ".join(shown))
