@@ -1,6 +1,6 @@
 """A scripted reporting API over real sockets; `with FakeApi(...) as api:` and point `base_url` at `api.url`.
 
-    POST   /exports               create    202 {"id": "job-1"}; the JSON body is the job's `spec`
+    POST   /exports               create    202 {"id": "job-1"}; the body is the job's `spec`: JSON, else form or text
     GET    /exports/job-1         poll      {"id", "status", "percent"}; once done also "url" and "rows"
     GET    /exports?ids=a,b       poll      {"exports": [...]}, one for each id
     GET    /exports/job-1/files   target    {"files": [{"url"}], "next": null or URL}; `page_size` files a page
@@ -92,8 +92,8 @@ class FakeApi:
     hooks        {step: function(api, request)}: a Reply instead of the usual answer, or None
     """
 
-    GOOD = frozenset({"DONE", "COMPLETED", "SUCCEEDED"})
-    FINAL = GOOD | {"FAILED", "FATAL", "CANCELLED", "EXPIRED", "NO_DATA"}
+    GOOD = frozenset("DONE COMPLETE COMPLETED FINISHED SUCCESS SUCCEEDED SUCCESSFUL READY AVAILABLE".split())
+    FINAL = GOOD | frozenset("FAILED FAILURE ERROR FATAL EXPIRED TIMED_OUT CANCELLED CANCELED ABORTED NO_DATA".split())
 
     def __init__(
         self,
@@ -193,7 +193,7 @@ class FakeApi:
 
     def specs(self) -> list[Any]:
         """What each creation call asked for, in order."""
-        return [call.json() for call in self.calls("create")]
+        return [spec_of(call) for call in self.calls("create")]
 
     def live(self) -> list[FakeJob]:
         """Jobs that neither ended nor were aborted or deleted."""
@@ -288,7 +288,7 @@ class FakeApi:
         return json_reply({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
 
     def _create(self, request: Request) -> Reply:
-        spec = request.json()
+        spec = spec_of(request)
         twin = next((job for job in self.live() if job.spec == spec), None)
         if self.refuse_doubles and twin is not None:
             return json_reply({"error": "duplicate", "existing": twin.id}, 409)
@@ -309,9 +309,10 @@ class FakeApi:
             return answer
         said = answer if isinstance(answer, dict) else {"status": answer}
         job.status = said.get("status")
-        if job.status in self.FINAL:
+        word = str(job.status).upper()
+        if word in self.FINAL:
             job.end()
-        done = {"url": self.files.link(job), "rows": self.files.count(job)} if job.status in self.GOOD else {}
+        done = {"url": self.files.link(job), "rows": self.files.count(job)} if word in self.GOOD else {}
         return json_reply({"id": job.id, "percent": 100 if done else min(99, 10 * job.polls), **done, **said})
 
     def _scripted(self, job: FakeJob) -> Poll:
@@ -347,3 +348,13 @@ class FakeApi:
 
     def _download(self, request: Request, part: int) -> Reply:
         return self.files.download(self.jobs[request.job or ""], part, request)
+
+
+def spec_of(request: Request) -> Any:
+    """What a creation call asks for."""
+    if "form-urlencoded" in (request.header("Content-Type") or ""):
+        return dict(request.form())
+    try:
+        return request.json()
+    except ValueError:
+        return request.body.decode()

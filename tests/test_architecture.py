@@ -1,0 +1,225 @@
+"""The house stays as it was drawn: imports go down, each library has one home, and nothing grows out of hand."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "tap_asyncreport"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# From the top of the house to the ground. A room imports from the floors below it and from itself only.
+FLOORS = (
+    ("__main__",),
+    ("cli",),
+    ("tap",),
+    ("stream",),
+    ("planning",),
+    ("runner", "reporting", "output"),
+    ("orchestrator",),
+    ("job_repository",),
+    ("lifecycle",),
+    ("http", "spool", "decoding", "windows", "state"),
+    ("config",),
+    ("templates", "job", "response"),
+    ("clock", "errors"),
+)
+# The example API stands beside the house: it knows the clock, and only those who start it know it.
+BESIDE = {"demo": {"clock"}}
+
+HOMES = {
+    "requests": {"http"},
+    "urllib3": {"http"},
+    "botocore": {"http"},
+    "google": {"http"},
+    "oauthlib": {"http"},
+    "jwt": {"http"},
+    "singer_sdk": {"tap", "stream", "cli"},
+    "click": {"cli"},
+    "rich": {"reporting"},
+    "yaml": {"config"},
+    "pydantic": {"config"},
+    "jinja2": {"templates"},
+    "jsonpath_ng": {"templates"},
+    "msgspec": {"decoding"},
+    "ijson": {"decoding"},
+    "pyarrow": {"decoding"},
+    "python_calamine": {"decoding"},
+}
+# Slow to import, or optional: only inside the functions that need them.
+LATE = {"botocore", "google", "oauthlib", "jwt", "ijson", "pyarrow", "python_calamine", "rich"}
+
+
+def room(path: Path) -> str:
+    """The part of the house that a file belongs to."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def label(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), path.name)
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The dotted names that one import statement brings in."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def imports(path: Path) -> list[str]:
+    return [name for node in ast.walk(tree(path)) for name in imported(node)]
+
+
+def early_imports(node: ast.AST) -> Iterator[str]:
+    """Names imported when the module is, those for the type checker aside."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        yield from imported(child)
+        yield from early_imports(child)
+
+
+def functions() -> list[tuple[str, int]]:
+    """Every function with its length in lines."""
+    return [
+        (f"{label(path)}:{node.lineno} {node.name}", (node.end_lineno or node.lineno) - node.lineno + 1)
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+def test_every_room_has_its_place() -> None:
+    known = {name for floor in FLOORS for name in floor} | set(BESIDE) | {"__init__", "definitions"}
+    assert set() == {room(path) for path in FILES} - known
+
+
+def test_imports_go_down_only() -> None:
+    height = {name: -level for level, floor in enumerate(FLOORS) for name in floor}
+    upward = []
+    for path in FILES:
+        here = room(path)
+        for name in imports(path):
+            top, _, rest = name.partition(".")
+            there = rest.partition(".")[0]
+            if top != PACKAGE.name or there == here or here in {"__init__", "definitions"}:
+                continue
+            if here in BESIDE:
+                allowed = there in BESIDE[here]
+            elif there in BESIDE:
+                allowed = here in {"cli", "tap"}
+            else:
+                allowed = there in height and height[there] < height[here]
+            if not allowed:
+                upward.append(f"{label(path)} imports {name}")
+    assert [] == upward
+
+
+def test_steps_know_what_they_share_and_not_each_other() -> None:
+    steps = {path.stem for path in (PACKAGE / "lifecycle").glob("*_*er.py")}
+    assert {
+        "creation_requester", "polling_requester", "download_target_requester", "download_target_extractor",
+        "download_retriever", "abort_requester", "delete_requester",
+    } <= steps  # fmt: skip
+    crossings = [
+        f"{step} imports {name}"
+        for step in sorted(steps)
+        for name in imports(PACKAGE / "lifecycle" / f"{step}.py")
+        if name.startswith("tap_asyncreport.lifecycle.") and name.split(".")[2] in steps - {step}
+    ]
+    assert [] == crossings
+
+
+def test_each_outside_library_has_one_home() -> None:
+    strangers = []
+    for path in FILES:
+        for name in imports(path):
+            library = name.partition(".")[0]
+            if library not in sys.stdlib_module_names | {PACKAGE.name} and room(path) not in HOMES.get(library, ()):
+                strangers.append(f"{label(path)} imports {library}")
+    assert [] == strangers
+
+
+def test_slow_and_optional_libraries_are_imported_where_they_are_used() -> None:
+    early = [f"{label(path)} imports {name}" for path in FILES for name in early_imports(tree(path)) if name.partition(".")[0] in LATE]
+    assert [] == early
+
+
+def test_no_file_reaches_400_lines() -> None:
+    lengths = {label(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {} == {name: length for name, length in lengths.items() if length >= 400}
+
+
+def test_no_function_is_longer_than_70_lines_and_most_are_short() -> None:
+    lengths = functions()
+    assert [] == [(name, length) for name, length in lengths if length > 70]
+    assert statistics.median(length for _, length in lengths) < 10
+
+
+def calls(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of every call."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            yield node.lineno, ast.unparse(node.func)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "homes"),
+    [
+        (r"print", set()),
+        (r"(time\.)?(sleep|time|monotonic|perf_counter)|(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today", {"clock"}),
+        (r"eval|exec|compile|os\.system|pickle\.loads?", set()),
+    ],
+)
+def test_what_has_one_home_is_called_nowhere_else(pattern: str, homes: set[str]) -> None:
+    found = [
+        f"{label(path)}:{line} {name}"
+        for path in FILES
+        if room(path) not in homes
+        for line, name in calls(path)
+        if re.fullmatch(pattern, name)
+    ]
+    assert [] == found
+
+
+def test_there_are_no_global_variables() -> None:
+    assert [] == [f"{label(path)}:{node.lineno}" for path in FILES for node in ast.walk(tree(path)) if isinstance(node, ast.Global)]
+
+
+def test_names_say_what_a_thing_is() -> None:
+    vague = re.compile(r"manager|helper|util", re.IGNORECASE)
+    named = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    names = [(label(path), node.name) for path in FILES for node in ast.walk(tree(path)) if isinstance(node, named)]
+    assert [] == [name for name in names if vague.search(name[1])] + [label(path) for path in FILES if vague.search(path.stem)]
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    assert [] == [label(path) for path in FILES if not ast.get_docstring(tree(path))]
+
+
+def promises(path: Path) -> Iterator[int]:
+    """The numbers in the promise marks of a test file."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.promise":
+            yield from (arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, int))
+
+
+def test_every_promise_is_held_by_a_test() -> None:
+    held = {number for path in (ROOT / "tests").rglob("test_*.py") for number in promises(path)}
+    assert [] == sorted(set(range(1, 31)) - held)
