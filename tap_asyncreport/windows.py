@@ -85,10 +85,10 @@ class Calendar:
     """A stream's windows and bookmarks in one time zone, as of one reading of the clock.
 
     `start_date` and `end_date` are the top level's; `timezone` is already rendered; `key` names the settings in errors.
-    Unless given, `granularity` is one day where `format` is `date` or a pattern without hours, minutes and seconds, else
-    one second: it is the format that says what the API is asked in. A `start` or `end` inside a unit of the granularity
-    takes that whole unit in, for the API cannot be asked for a part of it. Raises ConfigurationError for an unknown zone
-    or format, and for lengths that do not fit each other.
+    Unless given, `granularity` is one day where `format` is `date` or a pattern without hours, minutes and seconds,
+    else one second: it is the format that says what the API is asked in. A `start` or `end` inside a unit of the
+    granularity takes that whole unit in, for the API cannot be asked for a part of it. Raises ConfigurationError for an
+    unknown zone or format, and for lengths that do not fit each other.
     """
 
     def __init__(
@@ -209,7 +209,7 @@ class Calendar:
         return None if history is None else self._grain.floor(self._back(self._grain.floor(self._now), history))
 
     def _readable_end(self) -> datetime:
-        """The end asked for, at most the end of what is over at the API's clock, or of what may be asked before it is."""
+        """The end asked for, but no later than the last unit that is over, or that may be asked for while it runs."""
         is_coarse = self._grain.is_days or self._granularity.length > _SECOND
         unfinished = is_coarse and self._settings.complete_only is False
         end = self._grain.ceil(self._now) if unfinished else self._grain.floor(self._now)

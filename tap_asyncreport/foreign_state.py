@@ -1,0 +1,169 @@
+"""States that other tools, older versions and targets have left, brought into the standard Singer shape.
+
+What is understood: Singer's `bookmarks` with any key for the value, and the same without `bookmarks`; the wrappers that
+Meltano and Singer targets put around it; Airbyte's messages, cursors and per-partition states; bookmarks that are keyed
+by the value of a partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tap_asyncreport.errors import StateError
+from tap_asyncreport.moments import SPELLINGS, is_moment
+
+VALUE = "replication_key_value"
+# The SDK's notes about a run that did not end; its bookmark proper stands beside them.
+UNFINISHED = ("progress_markers", "starting_replication_value", "replication_key_signpost")
+# What tools keep beside the value that could be taken for one.
+_NOT_VALUES = frozenset(
+    {
+        "replication_key", "replication_method", "until", "jobs", "partitions", "context", "absent", *UNFINISHED,
+        "version", "JobID", "BatchIDs", "JobHighestBookmarkSeen", "initial_full_table_complete", "offset", "page",
+        "max_pk_values", "last_pk_fetched", "last_replication_method", "xmin", "lsn", "schema",
+        "lookback_window", "use_global_cursor", "parent_state", "slices", "filter_statuses", "include_deleted",
+        "state_type", "state", "states",
+    }
+)  # fmt: skip
+_BESIDE = frozenset({"current_stream", "currently_syncing", "type"})
+
+
+def standard_state(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A state's bookmarks by stream, and what stood beside them; raises StateError for what is no state at all."""
+    if state is None:
+        return {}, {}
+    if isinstance(state, list):
+        return _from_messages(state), {}
+    if not isinstance(state, Mapping):
+        raise StateError(f"the state is {_shown(state)}, not a JSON object", hint="an empty state is written {}")
+    for wrapper in ("completed", "singer_state", "value"):
+        inner = state.get(wrapper)
+        if isinstance(inner, Mapping) and _is_wrapper(wrapper, state):
+            return standard_state(inner)
+    if "bookmarks" in state:
+        bookmarks = state["bookmarks"] or {}
+        if not isinstance(bookmarks, Mapping):
+            raise StateError(f"the state's `bookmarks` are {_shown(bookmarks)}, not an object by stream")
+        return dict(bookmarks), {name: value for name, value in state.items() if name != "bookmarks"}
+    if state.get("type") in ("STREAM", "GLOBAL", "LEGACY", "STATE"):
+        return _from_messages([state]), {}
+    bare = {name: value for name, value in state.items() if _is_bookmark(name, value)}
+    return bare, {name: value for name, value in state.items() if name not in bare}
+
+
+def standard_entry(stream: str, entry: Any, dimensions: tuple[str, ...]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A stream's own fields and those of its partitions, each of these with a `context`; raises StateError."""
+    if entry is None:
+        return {}, []
+    if not isinstance(entry, Mapping):
+        return {VALUE: entry}, []
+    fields = {name: value for name, value in entry.items() if name not in ("partitions", *UNFINISHED)}
+    listed = entry.get("partitions") or []
+    if not isinstance(listed, list) or not all(_has_context(each) for each in listed):
+        raise StateError(
+            f"the state of stream {stream!r} cannot be read: its `partitions` are {_shown(listed)}",
+            hint="they are a list of objects, each with a `context`",
+        )
+    partitions = [{name: value for name, value in each.items() if name not in UNFINISHED} for each in listed]
+    if dimensions and not partitions:
+        partitions = _per_partition_cursors(fields, dimensions) or _keyed_by_value(fields, dimensions)
+    return fields, partitions
+
+
+def bookmarked_value(stream: str, fields: Mapping[str, Any], replication_key: str | None) -> Any:
+    """The bookmark among a stream's or a partition's fields, None where there is none; raises StateError."""
+    for name in (VALUE, replication_key, fields.get("replication_key")):
+        value = fields.get(name) if isinstance(name, str) else None
+        if value is not None:
+            return value if is_moment(value) else _refuse(stream, str(name), value)
+    candidates = {name: value for name, value in _scalars(fields) if name not in _NOT_VALUES}
+    readable = {name: value for name, value in candidates.items() if is_moment(value)}
+    if len(readable) > 1:
+        raise StateError(
+            f"the state of stream {stream!r} cannot be read: {' and '.join(readable)} could each be the bookmark",
+            hint=f"name the right one {VALUE}, or set the stream's `replication_key`",
+        )
+    if not readable and candidates:
+        name, value = next(iter(candidates.items()))
+        return _refuse(stream, name, value)
+    return next(iter(readable.values()), None)
+
+
+def unreadable(stream: str, name: str, value: Any) -> StateError:
+    """The error about a field of a stream's state that cannot be understood."""
+    return StateError(
+        f"the state of stream {stream!r} cannot be read: {name} is {_shown(value)}",
+        hint=f"read are {SPELLINGS}; correct it, or remove the stream's bookmark to start it anew",
+    )
+
+
+def _refuse(stream: str, name: str, value: Any) -> Any:
+    raise unreadable(stream, name, value)
+
+
+def _scalars(fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    nested = fields.get("state")
+    every = [*fields.items(), *(nested.items() if isinstance(nested, Mapping) else ())]
+    scalars = [each for each in every if isinstance(each[1], str | int | float)]
+    return [(name, value) for name, value in scalars if value != "" and not isinstance(value, bool)]
+
+
+def _is_wrapper(name: str, state: Mapping[str, Any]) -> bool:
+    told = {"completed": "singer_state" in state[name], "value": state.get("type") == "STATE"}
+    return "bookmarks" not in state and told.get(name, True)
+
+
+def _is_bookmark(name: str, value: Any) -> bool:
+    return name not in _BESIDE and (isinstance(value, Mapping) or is_moment(value))
+
+
+def _has_context(partition: Any) -> bool:
+    return isinstance(partition, Mapping) and isinstance(partition.get("context"), Mapping)
+
+
+def _from_messages(messages: list[Any]) -> dict[str, Any]:
+    """Airbyte's state messages, in their old and new spellings."""
+    bookmarks: dict[str, Any] = {}
+    for message in messages:
+        if not isinstance(message, Mapping):
+            raise StateError(f"the state holds {_shown(message)} where a message about a stream is expected")
+        body = message.get("state", message)
+        everything = body.get("global") or {}
+        for state in (body.get("stream"), *everything.get("stream_states", ())):
+            if isinstance(state, Mapping):
+                described = state.get("stream_descriptor") or state.get("streamDescriptor") or {}
+                bookmarks[str(described.get("name"))] = state.get("stream_state", state.get("streamState"))
+        bookmarks.update(body.get("data") or {})
+    return bookmarks
+
+
+def _per_partition_cursors(fields: dict[str, Any], dimensions: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Airbyte's `states`: a list of `{partition, cursor}`."""
+    states = fields.get("states")
+    if not isinstance(states, list) or not all(isinstance(each, Mapping) and "cursor" in each for each in states):
+        return []
+    del fields["states"]
+    found = []
+    for each in states:
+        context = {name: value for name, value in each.get("partition", {}).items() if name != "parent_slice"}
+        if len(context) == len(dimensions) == 1:
+            context = {dimensions[0]: next(iter(context.values()))}
+        cursor = each["cursor"]
+        found.append({"context": context, **(cursor if isinstance(cursor, Mapping) else {VALUE: cursor})})
+    return found
+
+
+def _keyed_by_value(fields: dict[str, Any], dimensions: tuple[str, ...]) -> list[dict[str, Any]]:
+    """`{"7": {"date": "2026-01-31"}}`: a bookmark for each value of the one partition."""
+    keyed = {name: value for name, value in fields.items() if isinstance(value, Mapping) and name not in _NOT_VALUES}
+    if len(dimensions) != 1 or not keyed:
+        return []
+    for name in keyed:
+        del fields[name]
+    return [{"context": {dimensions[0]: name}, **value} for name, value in keyed.items()]
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"  # noqa: PLR2004

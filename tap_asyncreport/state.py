@@ -1,0 +1,305 @@
+"""Bookmarks and pending jobs in Singer state, indexed by partition and encoded piece by piece.
+
+A state always comes out whole, so that its last message is all that the next run needs:
+
+    {"bookmarks": {"orders": {"replication_key": "date", "replication_key_value": "2026-01-30",
+                              "until": "2026-01-31T00:00:00Z", "jobs": [...],
+                              "partitions": [{"context": {"account": "7"}, "replication_key_value": ..., ...}]}}}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from tap_asyncreport.errors import StateError
+from tap_asyncreport.foreign_state import VALUE, bookmarked_value, standard_entry, standard_state, unreadable
+from tap_asyncreport.job import partition_key
+from tap_asyncreport.moments import read_moment
+
+GROUP = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a stream's bookmarks are understood.
+
+    `resume_at` takes a partition and a bookmark without `until`, in any spelling, and says where to go on; it is None
+    for a stream that has no windows, whose bookmark is then nobody's business. `dimensions` are the partitions' names.
+    """
+
+    replication_key: str | None = None
+    dimensions: tuple[str, ...] = ()
+    resume_at: Callable[[Mapping[str, Any], Any], datetime] | None = None
+
+
+@dataclass(slots=True)
+class _Entry:
+    """The bookmark and the jobs of one partition, or of a stream's own."""
+
+    context: dict[str, Any]
+    fields: dict[str, Any] = field(default_factory=dict)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    until: datetime | None = None
+
+    def content(self) -> dict[str, Any]:
+        return {**self.fields, **({"jobs": self.jobs} if self.jobs else {})}
+
+
+class StateBook:
+    """All bookmarks and pending jobs of the tap; only the main thread touches it.
+
+    Streams that `read` was not told of, keys of other tools inside a stream's bookmark and keys beside `bookmarks` are
+    kept as they came. `dirty` is true while something has changed that no message has said.
+    """
+
+    def __init__(self) -> None:
+        self.dirty = False
+        self._streams: dict[str, _StreamBook] = {}
+        self._others: dict[str, bytes] = {}
+        self._beside: dict[str, Any] = {}
+
+    @classmethod
+    def read(cls, state: Any, readings: Mapping[str, Reading]) -> StateBook:
+        """The book that a given state makes; raises StateError, naming the stream, for what cannot be understood."""
+        book = cls()
+        bookmarks, book._beside = standard_state(state)
+        for name, entry in bookmarks.items():
+            if name not in readings:
+                book._others[name] = _encoded(entry)
+        for name, reading in readings.items():
+            book._streams[name] = _StreamBook(name, reading, bookmarks.get(name))
+        return book
+
+    def until(self, stream: str, partition: Mapping[str, Any]) -> datetime | None:
+        """Where the partition goes on: the exclusive end of what is finished, None when nothing is."""
+        entry = self._streams[stream].find(partition)
+        return entry.until if entry else None
+
+    def value(self, stream: str, partition: Mapping[str, Any]) -> Any:
+        """The readable bookmark, in the spelling in which it came; None when there is none."""
+        entry = self._streams[stream].find(partition)
+        return entry.fields.get(VALUE) if entry else None
+
+    def finish(self, stream: str, partition: Mapping[str, Any], value: str, until: datetime) -> bool:
+        """Moves the bookmark on; false, and nothing is changed, where that would not be forward."""
+        book = self._streams[stream]
+        entry = book.entry(partition)
+        if entry.until is not None and until <= entry.until:
+            return False
+        entry.until = until
+        entry.fields |= {VALUE: value, "until": _instant_text(until)}
+        if entry is book.own and book.reading.replication_key:
+            entry.fields = {"replication_key": book.reading.replication_key, **entry.fields}
+        self._changed(book, entry)
+        return True
+
+    def partitions(self, stream: str) -> list[dict[str, Any]]:
+        """The partitions that have a bookmark or a job."""
+        return [dict(entry.context) for entry in self._streams[stream].entries.values()]
+
+    def jobs(self, stream: str, partition: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The jobs of a partition that were alive, or not yet deleted, when they were last heard of."""
+        entry = self._streams[stream].find(partition)
+        return [dict(job) for job in entry.jobs] if entry else []
+
+    def set_job(self, stream: str, partition: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
+        """Keeps a job, in the place of what was kept of it before."""
+        book = self._streams[stream]
+        entry = book.entry(partition)
+        for index, job in enumerate(entry.jobs):
+            if _identity(job) == _identity(kept):
+                if job != kept:
+                    entry.jobs[index] = dict(kept)
+                    self._changed(book, entry)
+                return
+        entry.jobs.append(dict(kept))
+        self._changed(book, entry)
+
+    def drop_job(self, stream: str, partition: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
+        """Forgets a job, if it was kept."""
+        book = self._streams[stream]
+        entry = book.find(partition)
+        left = [job for job in entry.jobs if _identity(job) != _identity(kept)] if entry else []
+        if entry and len(left) < len(entry.jobs):
+            entry.jobs = left
+            self._changed(book, entry)
+
+    def is_written(self, stream: str, partition: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
+        """Whether the job is kept only because it is still to be deleted: its rows are out."""
+        entry = self._streams[stream].find(partition)
+        same = (job for job in entry.jobs if _identity(job) == _identity(kept)) if entry else iter(())
+        return any(job.get("written") for job in same)
+
+    def forget_absent(self, stream: str, present: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Forgets partitions that are missing from `present` for the second run in a row; returns those forgotten.
+
+        A partition that is missing for the first time is only marked, and keeps its bookmark: a listing may have been
+        short for once. To be called when the partitions of a run are all known.
+        """
+        book = self._streams[stream]
+        keys = {partition_key(partition) for partition in present}
+        forgotten = []
+        for key, entry in list(book.entries.items()):
+            if key in keys:
+                if entry.fields.pop("absent", None):
+                    self._changed(book, entry)
+            elif entry.fields.get("absent"):
+                forgotten.append(dict(entry.context))
+                book.remove(key)
+                self.dirty = True
+            else:
+                entry.fields["absent"] = True
+                self._changed(book, entry)
+        return forgotten
+
+    def message(self) -> bytes:
+        """The STATE message, one line with its newline; what has not changed is not encoded again."""
+        self.dirty = False
+        given = ((name, [encoded]) for name, encoded in self._others.items())
+        ours = ((name, pieces) for name, book in self._streams.items() if (pieces := book.encoded()))
+        line = [b'{"type":"STATE","value":{"bookmarks":{']
+        for name, pieces in (*given, *ours):
+            line += [b"," if len(line) > 1 else b"", _encoded(name), b":", *pieces]
+        line.append(b"}")
+        for name, value in self._beside.items():
+            line += [b",", _encoded(name), b":", _encoded(value)]
+        return b"".join((*line, b"}}\n"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The state as the value of a message; `dirty` stays as it is."""
+        dirty = self.dirty
+        value: dict[str, Any] = json.loads(self.message())["value"]
+        self.dirty = dirty
+        return value
+
+    def _changed(self, book: _StreamBook, entry: _Entry) -> None:
+        self.dirty = True
+        book.changed(entry)
+
+
+class _StreamBook:
+    """One stream's bookmarks: its own, and those of its partitions by key."""
+
+    def __init__(self, stream: str, reading: Reading, given: Any) -> None:
+        self.stream = stream
+        self.reading = reading
+        fields, partitions = standard_entry(stream, given, reading.dimensions)
+        self.own = self._understood({}, fields)
+        self.entries: dict[str, _Entry] = {}
+        for partition in partitions:
+            context = partition.pop("context")
+            self.entries[partition_key(context)] = self._understood(dict(context), partition)
+        self._given = given is not None
+        self._fragments = _Fragments()
+        self._stale = dict(self.entries)
+
+    def find(self, partition: Mapping[str, Any]) -> _Entry | None:
+        return self.entries.get(partition_key(partition)) if partition else self.own
+
+    def entry(self, partition: Mapping[str, Any]) -> _Entry:
+        if not partition:
+            return self.own
+        return self.entries.setdefault(partition_key(partition), _Entry(dict(partition)))
+
+    def changed(self, entry: _Entry) -> None:
+        if entry is not self.own:
+            self._stale[partition_key(entry.context)] = entry
+
+    def remove(self, key: str) -> None:
+        del self.entries[key]
+        self._fragments.remove(key)
+        self._stale.pop(key, None)
+
+    def encoded(self) -> list[bytes]:
+        """The stream's bookmark as pieces of JSON; none when there is nothing to say."""
+        for key, entry in self._stale.items():
+            content = entry.content()
+            self._fragments.put(key, _encoded({"context": entry.context, **content}) if content else b"")
+        self._stale.clear()
+        own = _encoded(self.own.content())
+        partitions = self._fragments.pieces()
+        if partitions:
+            return [own[:-1], b"," if self.own.content() else b"", b'"partitions":[', *partitions, b"]}"]
+        return [own] if self._given or self.own.content() else []
+
+    def _understood(self, context: dict[str, Any], fields: dict[str, Any]) -> _Entry:
+        jobs = fields.pop("jobs", None) or []
+        if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
+            raise StateError(f"the state of stream {self.stream!r} cannot be read: its `jobs` are no list of objects")
+        return _Entry(context, fields, jobs, self._resume_at(context, fields))
+
+    def _resume_at(self, context: dict[str, Any], fields: dict[str, Any]) -> datetime | None:
+        if self.reading.resume_at is None:
+            return None
+        until = fields.get("until")
+        try:
+            moment = None if until is None else read_moment(until)
+            if isinstance(moment, datetime):
+                return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            value = until or bookmarked_value(self.stream, fields, self.reading.replication_key)
+            return None if value is None else self.reading.resume_at(context, value)
+        except (ValueError, OverflowError):
+            name, value = ("until", until) if until is not None else (VALUE, fields.get(VALUE))
+            raise unreadable(self.stream, name, value) from None
+
+
+class _Fragments:
+    """Pieces of JSON by key, joined in groups, so that one that changes costs its group and not the whole."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._groups: list[dict[str, bytes]] = []
+        self._joined: list[bytes | None] = []
+
+    def put(self, key: str, piece: bytes) -> None:
+        if key not in self._places:
+            if not self._groups or len(self._groups[-1]) >= GROUP:
+                self._groups.append({})
+                self._joined.append(None)
+            self._places[key] = len(self._groups) - 1
+        place = self._places[key]
+        self._groups[place][key] = piece
+        self._joined[place] = None
+
+    def remove(self, key: str) -> None:
+        place = self._places.pop(key, None)
+        if place is not None:
+            del self._groups[place][key]
+            self._joined[place] = None
+
+    def pieces(self) -> list[bytes]:
+        """What is to be written, commas included; not joined, for that is left to whoever writes it."""
+        found: list[bytes] = []
+        for place, joined in enumerate(self._joined):
+            text = b",".join(filter(None, self._groups[place].values())) if joined is None else joined
+            self._joined[place] = text
+            if text:
+                found += (b",", text) if found else (text,)
+        return found
+
+
+def _identity(job: Mapping[str, Any]) -> tuple[Any, ...]:
+    return job.get("id"), job.get("window"), job.get("link", 0)
+
+
+def _instant_text(at: datetime) -> str:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def _encoded(value: Any) -> bytes:
+    """Compact JSON in UTF-8; text that UTF-8 cannot hold is escaped."""
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)
