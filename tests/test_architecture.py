@@ -6,7 +6,7 @@ import ast
 import re
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,16 +19,23 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     ("__main__",),
     ("cli",),
+    ("commands",),
     ("tap",),
     ("stream",),
-    ("planning",),
-    ("runner", "reporting", "output"),
+    ("stream_run", "run"),
+    ("runner", "reporting", "books", "planning", "output"),
+    ("error_text",),
     ("orchestrator",),
     ("job_repository",),
     ("lifecycle",),
     ("http", "spool", "decoding", "windows", "state"),
+    ("foreign_state",),
+    ("moments", "grains", "formats"),
+    ("zones",),
     ("config",),
-    ("templates", "job", "response"),
+    ("templates", "job"),
+    ("response",),
+    ("durations",),
     ("clock", "errors"),
 )
 # The example API stands beside the house: it knows the clock, and only those who start it know it.
@@ -41,14 +48,15 @@ HOMES = {
     "google": {"http"},
     "oauthlib": {"http"},
     "jwt": {"http"},
-    "singer_sdk": {"tap", "stream", "cli"},
+    "singer_sdk": {"tap", "stream", "output", "cli"},
     "click": {"cli"},
     "rich": {"reporting"},
     "yaml": {"config"},
     "pydantic": {"config"},
     "jinja2": {"templates"},
     "jsonpath_ng": {"templates"},
-    "msgspec": {"decoding"},
+    "msgspec": {"decoding", "output"},
+    "backoff": {"orchestrator"},
     "ijson": {"decoding"},
     "pyarrow": {"decoding"},
     "python_calamine": {"decoding"},
@@ -95,6 +103,11 @@ def early_imports(node: ast.AST) -> Iterator[str]:
         yield from early_imports(child)
 
 
+def told(found: Iterable[object]) -> str:
+    """What was found, a line each, so that a failing test shows it whole."""
+    return "\n".join(map(str, found))
+
+
 def functions() -> list[tuple[str, int]]:
     """Every function with its length in lines."""
     return [
@@ -107,7 +120,7 @@ def functions() -> list[tuple[str, int]]:
 
 def test_every_room_has_its_place() -> None:
     known = {name for floor in FLOORS for name in floor} | set(BESIDE) | {"__init__", "definitions"}
-    assert set() == {room(path) for path in FILES} - known
+    assert "" == told({room(path) for path in FILES} - known)
 
 
 def test_imports_go_down_only() -> None:
@@ -125,10 +138,10 @@ def test_imports_go_down_only() -> None:
             elif there in BESIDE:
                 allowed = here in {"cli", "tap"}
             else:
-                allowed = there in height and height[there] < height[here]
+                allowed = {here, there} <= set(height) and height[there] < height[here]
             if not allowed:
                 upward.append(f"{label(path)} imports {name}")
-    assert [] == upward
+    assert "" == told(upward)
 
 
 def test_steps_know_what_they_share_and_not_each_other() -> None:
@@ -143,7 +156,7 @@ def test_steps_know_what_they_share_and_not_each_other() -> None:
         for name in imports(PACKAGE / "lifecycle" / f"{step}.py")
         if name.startswith("tap_asyncreport.lifecycle.") and name.split(".")[2] in steps - {step}
     ]
-    assert [] == crossings
+    assert "" == told(crossings)
 
 
 def test_each_outside_library_has_one_home() -> None:
@@ -153,22 +166,22 @@ def test_each_outside_library_has_one_home() -> None:
             library = name.partition(".")[0]
             if library not in sys.stdlib_module_names | {PACKAGE.name} and room(path) not in HOMES.get(library, ()):
                 strangers.append(f"{label(path)} imports {library}")
-    assert [] == strangers
+    assert "" == told(strangers)
 
 
 def test_slow_and_optional_libraries_are_imported_where_they_are_used() -> None:
     early = [f"{label(path)} imports {name}" for path in FILES for name in early_imports(tree(path)) if name.partition(".")[0] in LATE]
-    assert [] == early
+    assert "" == told(early)
 
 
 def test_no_file_reaches_400_lines() -> None:
     lengths = {label(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
-    assert {} == {name: length for name, length in lengths.items() if length >= 400}
+    assert "" == told((name, length) for name, length in lengths.items() if length >= 400)
 
 
 def test_no_function_is_longer_than_70_lines_and_most_are_short() -> None:
     lengths = functions()
-    assert [] == [(name, length) for name, length in lengths if length > 70]
+    assert "" == told((name, length) for name, length in lengths if length > 70)
     assert statistics.median(length for _, length in lengths) < 10
 
 
@@ -183,7 +196,7 @@ def calls(path: Path) -> Iterator[tuple[int, str]]:
     ("pattern", "homes"),
     [
         (r"print", set()),
-        (r"(time\.)?(sleep|time|monotonic|perf_counter)|(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today", {"clock"}),
+        (r"time\.time|(time\.)?(sleep|monotonic|perf_counter)|(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today", {"clock"}),
         (r"eval|exec|compile|os\.system|pickle\.loads?", set()),
     ],
 )
@@ -195,22 +208,22 @@ def test_what_has_one_home_is_called_nowhere_else(pattern: str, homes: set[str])
         for line, name in calls(path)
         if re.fullmatch(pattern, name)
     ]
-    assert [] == found
+    assert "" == told(found)
 
 
 def test_there_are_no_global_variables() -> None:
-    assert [] == [f"{label(path)}:{node.lineno}" for path in FILES for node in ast.walk(tree(path)) if isinstance(node, ast.Global)]
+    assert "" == told(f"{label(path)}:{node.lineno}" for path in FILES for node in ast.walk(tree(path)) if isinstance(node, ast.Global))
 
 
 def test_names_say_what_a_thing_is() -> None:
-    vague = re.compile(r"manager|helper|util", re.IGNORECASE)
+    vague = re.compile(r"(?!init_poolmanager|proxy_manager_for)\w*?(manager|helper|util)", re.IGNORECASE)  # urllib3's names
     named = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     names = [(label(path), node.name) for path in FILES for node in ast.walk(tree(path)) if isinstance(node, named)]
-    assert [] == [name for name in names if vague.search(name[1])] + [label(path) for path in FILES if vague.search(path.stem)]
+    assert "" == told([name for name in names if vague.match(name[1])] + [label(path) for path in FILES if vague.match(path.stem)])
 
 
 def test_every_module_says_what_it_is_for() -> None:
-    assert [] == [label(path) for path in FILES if not ast.get_docstring(tree(path))]
+    assert "" == told(label(path) for path in FILES if not ast.get_docstring(tree(path)))
 
 
 def promises(path: Path) -> Iterator[int]:
