@@ -1,4 +1,4 @@
-"""The partitions of a stream: every combination of its dimensions' values, planned without knowing where values come from."""
+"""The partitions of a stream: every combination of its dimensions' values, wherever these come from."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def _values(
 ) -> list[Any]:
     if not isinstance(values, Sequence) or isinstance(values, str | bytes):
         message = f"the values of partition {dimension.name} are {values!r:.80}, not a list"
-        raise ConfigurationError([Problem(message, f"{key}.{dimension.name}", hint="write a list, or a template giving one")])
+        hint = "write a list, or a template giving one"
+        raise ConfigurationError([Problem(message, f"{key}.{dimension.name}", hint=hint)])
     distinct = {partition_key({dimension.name: value}): value for value in reversed(values) if value is not None}
     found = list(reversed(distinct.values()))
     left_out = len(values) - len(found)

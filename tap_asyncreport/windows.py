@@ -315,23 +315,3 @@ class Calendar:
 
     def _error(self, message: str, name: str, *, hint: str | None = None) -> ConfigurationError:
         return ConfigurationError([Problem(message, f"{self._key}.{name}", hint=hint)])
-
-
-class Progress:
-    """How far one partition of a stream has come in a run: windows may finish in any order, it moves in theirs."""
-
-    def __init__(self, calendar: Calendar, plan: Plan) -> None:
-        self._calendar = calendar
-        self._start = self._reached = plan.start
-        self._finished: dict[datetime, datetime] = {}
-
-    def finish(self, window: Window) -> Bookmark | None:
-        """The bookmark earned so far, where this window closed a gap; None while one before it is unfinished."""
-        self._finished[window.start] = window.end
-        moved = False
-        while self._reached in self._finished:
-            self._reached = self._finished.pop(self._reached)
-            moved = True
-        if not moved or self._start is None or self._reached is None:
-            return None
-        return self._calendar.bookmark(Window(self._start, self._reached))
