@@ -1,16 +1,15 @@
-"""Calls that are no step of a job, such as logins: rendered from configuration, and repeated while the trouble passes."""
+"""Calls that are no step of a job, such as logins: rendered, and repeated while the trouble passes."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
-from urllib.parse import quote_plus
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_asyncreport.clock import Clock
 from tap_asyncreport.config.requesters import Requester
 from tap_asyncreport.errors import RequestError, Where
+from tap_asyncreport.http.bodies import body, header_pairs, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.credentials import Credentials
 from tap_asyncreport.http.network import NetworkError
@@ -18,7 +17,9 @@ from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.retry_after import parse_retry_after
 
-FORM = "application/x-www-form-urlencoded"
+if TYPE_CHECKING:
+    from tap_asyncreport.templates import Templates
+
 TRIES = 5
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -73,66 +74,12 @@ def _where(call: Call, request_line: str | None, status_code: int | None = None)
     )
 
 
-def render(requester: Requester, templates: Any, scope: Mapping[str, Any], step: str) -> Call:
+def render(requester: Requester, templates: Templates, scope: Mapping[str, Any], step: str) -> Call:
     """The call that a requester makes within these names."""
-    content_type, body = _body(requester, templates, scope, step)
-    headers = _pairs(templates.template(requester.headers, f"{step}.headers").render(scope))
-    if content_type and not any(name.lower() == "content-type" for name, _ in headers):
-        headers = (("Content-Type", content_type), *headers)
-    return Call(
-        step, None, None, requester.method,
-        templates.template(requester.url, f"{step}.request").text(scope) or "",
-        params=_pairs(templates.template(requester.params, f"{step}.params").render(scope)),
-        headers=headers, body=body, scope=scope,
-    )  # fmt: skip
-
-
-def _body(requester: Requester, templates: Any, scope: Mapping[str, Any], step: str) -> tuple[str | None, bytes | None]:
-    def rendered(value: Any, key: str) -> Any:
-        return value if requester.raw else templates.template(value, f"{step}.{key}").render(scope)
-
-    if requester.json_ is not None:
-        return "application/json", json.dumps(rendered(requester.json_, "json"), ensure_ascii=False).encode()
-    if requester.form is not None:
-        return FORM, form(rendered(requester.form, "form")).encode()
-    if requester.body is not None:
-        body = rendered(requester.body, "body")
-        return None, (body if isinstance(body, str) else json.dumps(body)).encode()
-    return None, None
-
-
-def _pairs(fields: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, text) for name, value in fields.items() for text in _plain(value))
-
-
-def _plain(value: Any) -> Iterable[str]:
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _plain(item)
-    elif value is not None:
-        yield plain(value)
-
-
-def plain(value: Any) -> str:
-    """A value as text in a header, a query or a form: booleans in lower case, structures as JSON."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
-
-
-def form(fields: Mapping[str, Any]) -> str:
-    """A form body: nested mappings become `a[b]`, lists `a[]`; null drops the field."""
-    return "&".join(f"{quote_plus(name)}={quote_plus(text)}" for name, text in _flat(fields.items(), "{}"))
-
-
-def _flat(items: Iterable[tuple[str, Any]], pattern: str) -> Iterable[tuple[str, str]]:
-    for key, value in items:
-        name = pattern.format(key)
-        if isinstance(value, Mapping):
-            yield from _flat(value.items(), name.replace("{", "{{").replace("}", "}}") + "[{}]")
-        elif isinstance(value, list | tuple):
-            yield from _flat((("", item) for item in value), name.replace("{", "{{").replace("}", "}}") + "[{}]")
-        elif value is not None:
-            yield name, plain(value)
+    content, media_type = body(requester, templates, scope, step)
+    headers = dict(header_pairs(templates.template(requester.headers, f"{step}.headers").render(scope)))
+    if media_type and not any(name.lower() == "content-type" for name in headers):
+        headers["Content-Type"] = media_type
+    url = templates.template(requester.url, f"{step}.request").text(scope)
+    params = tuple(pairs(templates.template(requester.params, f"{step}.params").render(scope)))
+    return Call(step, None, None, requester.method, url or "", params, tuple(headers.items()), content, scope=scope)

@@ -51,7 +51,7 @@ class BaseUrl:
         return self.known
 
     def find(self) -> str | None:
-        """The base URL, None where none is configured; raises ReportError where it cannot be found, each time the same."""
+        """The base URL, None where none is configured; raises ReportError, the same each time, where not found."""
         if self.known is not None or self._setting is None:
             return self.known
         with self._lock:

@@ -10,7 +10,8 @@ from typing import Any
 
 from tap_asyncreport.config.authenticators import GoogleServiceAccount, Jwt, OAuth2, SessionLogin, TokenPlacement
 from tap_asyncreport.errors import LoginError
-from tap_asyncreport.http.asking import FORM, Sender, form, plain, render
+from tap_asyncreport.http.asking import Sender, render
+from tap_asyncreport.http.bodies import FORM_TYPE, form, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.credentials import Credentials, Rendering, basic_header
 from tap_asyncreport.http.tokens import Slot, Token, TokenCredentials
@@ -32,7 +33,7 @@ def token_call(
     """The call that asks a token endpoint for a token."""
     sent = {"Accept": "application/json"}
     if method == "POST":
-        sent["Content-Type"] = FORM
+        sent["Content-Type"] = FORM_TYPE
     for name, value in (headers or {}).items():
         sent = {key: kept for key, kept in sent.items() if key.lower() != name.lower()} | {name: value}
     if method == "POST":
@@ -43,11 +44,11 @@ def token_call(
             method,
             url,
             headers=tuple(sent.items()),
-            body=form(fields).encode(),
+            body=form(fields),
             scope=rendering.scope,
             confidential=True,
         )
-    params = tuple((name, plain(value)) for name, value in fields.items() if value is not None)
+    params = tuple(pairs(fields))
     return Call(
         STEP,
         None,

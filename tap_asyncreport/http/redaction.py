@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from tap_asyncreport.errors import excerpt
@@ -122,10 +123,8 @@ def _texts_of(text: str) -> Iterable[str]:
     if len(text) > 1:  # one character is no secret, and would hide every other word
         yield text
     if text.startswith(("{", "[")):
-        try:
+        with suppress(ValueError):
             yield from _texts(json.loads(text))
-        except ValueError:
-            pass
     lines = [line.strip() for line in text.replace("\\n", "\n").split("\n")]
     if len(lines) > 1:  # keys in PEM: logs may show single lines of them
         yield from (line for line in lines if len(line) >= _LONG_LINE and not line.startswith("-----"))
@@ -149,21 +148,22 @@ def _spelt(character: str) -> str:
     """A pattern for the character raw, percent-encoded (once or twice), or escaped as JSON, repr and HTML do."""
     if character.isascii() and character.isalnum():
         return character
-    percent = "".join(f"%(?:25)?{_any_case(f'{byte:02x}')}" for byte in character.encode("utf-8", "surrogatepass"))
     code = ord(character)
-    ways = [
+    ways = {
         rf"\\*{re.escape(character)}",
-        percent,
-        *{re.escape(html.escape(character)), f"&#{code};", f"&#x{_any_case(f'{code:x}')};"},
-    ]
-    for escaped in {json.dumps(character)[1:-1], ascii(character)[1:-1], f"\\u{code:04x}", f"\\x{code:02x}"}:
-        if escaped.startswith("\\"):
-            ways.append(
-                "".join(rf"\\+{_any_case(part)}" for part in escaped.lower().split("\\")[1:] if part and part.isalnum())
-            )
+        "".join(f"%(?:25)?{_any_case(f'{byte:02x}')}" for byte in character.encode("utf-8", "surrogatepass")),
+        re.escape(html.escape(character)),
+        f"&#(?:{code}|x{_any_case(f'{code:x}')});",
+        *(_escaped(text) for text in (json.dumps(character)[1:-1], ascii(character)[1:-1], f"\\u{code:04x}")),
+    }
     if character.isspace():  # excerpts join lines, and a form writes a space as a plus
-        ways += [r"\s+", r"\+"]
-    return f"(?:{'|'.join(dict.fromkeys(way for way in ways if way))})"
+        ways |= {r"\s+", r"\+"}
+    return f"(?:{'|'.join(sorted(ways))})"
+
+
+def _escaped(text: str) -> str:
+    r"""A pattern for `\n` or `\u00e9`, however often its backslashes were escaped again."""
+    return "".join(rf"\\+{_any_case(part)}" if part.isalnum() else re.escape(part) for part in text.split("\\") if part)
 
 
 def _base64(value: bytes) -> Iterable[str]:

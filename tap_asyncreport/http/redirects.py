@@ -18,7 +18,7 @@ HARMLESS = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One request of a call: the call's own or a redirect's. Once an origin was `crossed`, nothing secret goes along."""
+    """One request of a call: its own, or a redirect's. Once an origin was `crossed`, nothing secret goes along."""
 
     method: str
     url: str

@@ -98,7 +98,7 @@ class Reply:
         )
 
     def tell(self) -> None:
-        """Tells observers of the exchange, if they have not been told; for a confidential call, once its secrets are known."""
+        """Tells observers of the exchange, once; of a confidential call, when its secrets are known."""
         done, self._done = self._done, None
         if done is not None:
             done(self, self._trouble)

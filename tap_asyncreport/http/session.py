@@ -12,7 +12,6 @@ from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cook
 
 from tap_asyncreport.clock import Clock
 from tap_asyncreport.errors import ConfigurationError, Problem, RequestError, Where
-from tap_asyncreport.http.asking import plain
 from tap_asyncreport.http.authenticators import Authenticators
 from tap_asyncreport.http.base_url import BaseUrl
 from tap_asyncreport.http.calls import Call, Exchange, Outgoing
@@ -25,6 +24,7 @@ from tap_asyncreport.http.redirects import HARMLESS, MOST_REDIRECTS, Hop
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.urls import is_absolute, join_path, origin_of, parse, with_params
 from tap_asyncreport.http.wire import Wire
+from tap_asyncreport.templates.text import as_text
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -82,7 +82,11 @@ class Http:
         base_url = self.base_url()
         if base_url is None:
             raise ConfigurationError([
-                Problem(f"{url!r} is a path, and there is no `base_url`", key="base_url", hint="Set `base_url`, or write the full URL.")
+                Problem(
+                    f"{url!r} is a path, and there is no `base_url`",
+                    key="base_url",
+                    hint="Set `base_url`, or write the full URL.",
+                )
             ])  # fmt: skip
         return join_path(base_url, url)
 
@@ -94,7 +98,8 @@ class Http:
     ) -> Credentials | None:
         """The credentials for a call to `url`: left out, they are inherited on `base_url`'s origin only.
 
-        `scope` holds the names of a step that an authenticator's templates may use. Raises LoginError for an empty secret.
+        `scope` holds the names of a step that an authenticator's templates may use. Raises LoginError where a secret is
+        empty.
         """
         if spec is None:
             self.base_url()
@@ -120,7 +125,7 @@ class Http:
     def send(self, call: Call, authenticator: Credentials | None, *, stream: bool = False) -> Reply:
         """Sends a call once and returns the last answer, after redirects; without `stream`, its body is read.
 
-        Raises ConnectionRefused, ReadTimeout or Broken; RequestError for what can never be sent; what logging in raises.
+        Raises ConnectionRefused, ReadTimeout or Broken; RequestError for what can never be sent; what a login raises.
         """
         call = replace(call, url=with_params(self.absolute(call.url), call.params))
         self._rates.take(call.step, call.url)
@@ -158,7 +163,7 @@ class Http:
         )  # fmt: skip
 
     def _fields(self, hop: Hop, call: Call, *, stream: bool) -> dict[str, str]:
-        """The headers: ours, then `headers` of the configuration, then the call's own; to a crossed origin the harmless only."""
+        """Our headers, then the configuration's, then the call's own; to a crossed origin the harmless ones only."""
         outgoing = Outgoing(hop.method, hop.url)
         outgoing.put_header("User-Agent", self._user_agent)
         outgoing.put_header("Accept", "*/*")
@@ -168,7 +173,7 @@ class Http:
             for name, template in self._headers.items():
                 value = template.render({**self._scope, **(call.scope or {})})
                 if value is not None:
-                    outgoing.put_header(name, plain(value))
+                    outgoing.put_header(name, as_text(value))
         for name, value in call.headers:
             if not hop.crossed or name.lower() in HARMLESS:
                 outgoing.put_header(name, value)

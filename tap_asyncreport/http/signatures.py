@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from tap_asyncreport.clock import Clock
 from tap_asyncreport.config.authenticators import AwsSigV4, OAuth1
 from tap_asyncreport.errors import RequestError
-from tap_asyncreport.http.asking import FORM
+from tap_asyncreport.http.bodies import FORM_TYPE
 from tap_asyncreport.http.calls import Outgoing
 from tap_asyncreport.http.credentials import Credentials, Rendering
 
@@ -79,19 +79,16 @@ class OAuth1Credentials(Credentials):
             **self._keys, signature_method=self._method, nonce=self._nonce,
             timestamp=str(int(self._clock.now().timestamp())),
         )  # fmt: skip
-        is_form = (outgoing.header("Content-Type") or "").lower().startswith(FORM) and outgoing.method not in (
-            "GET",
-            "HEAD",
-        )
-        body = outgoing.body.decode() if is_form and outgoing.body else None
+        media_type = (outgoing.header("Content-Type") or "").lower()
+        signs_body = media_type.startswith(FORM_TYPE) and outgoing.method not in ("GET", "HEAD")
+        body = outgoing.body.decode() if signs_body and outgoing.body else None
         url = outgoing.parsed
         path, mark, query = url.target.partition("?")
         decodable = _NOT_FORM.sub(lambda found: quote(found[0], safe=""), query)
+        method: Any = outgoing.method
+        fields = {"Content-Type": FORM_TYPE} if body is not None else {}
         try:
-            _, headers, _ = client.sign(
-                f"{url.origin}{path}{mark}{decodable}", outgoing.method, body,
-                {"Content-Type": FORM} if body is not None else {}, self._realm,
-            )  # fmt: skip
+            _, headers, _ = client.sign(f"{url.origin}{path}{mark}{decodable}", method, body, fields, self._realm)
         except ValueError as error:
             raise RequestError(f"the request cannot be signed with OAuth 1.0: {error}") from None
         outgoing.put_header("Authorization", headers["Authorization"])

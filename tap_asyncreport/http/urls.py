@@ -54,7 +54,7 @@ def is_absolute(url: str) -> bool:
 
 
 def parse(url: str) -> Url:
-    """Takes an absolute URL apart; only characters that no request line can hold are percent-encoded, the fragment is dropped.
+    """Takes an absolute URL apart: what no request line can hold is percent-encoded, the fragment dropped, no more.
 
     Raises RequestError where the text is no http or https URL; its message does not repeat the query.
     """
@@ -107,7 +107,7 @@ def join_path(base_url: str, path: str) -> str:
 
 
 def resolve(location: str, current: str) -> str:
-    """Where a redirect leads: an absolute location stays byte for byte, a relative one is resolved against `current`."""
+    """Where a redirect leads: an absolute location stays byte for byte, a relative one is resolved."""
     try:  # fields arrive as Latin-1; most servers mean UTF-8
         location = location.strip().encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -118,4 +118,4 @@ def resolve(location: str, current: str) -> str:
     rest = location[len(path) :]
     if not path:
         return re.split(r"[?#]" if rest.startswith("?") else "#", current, maxsplit=1)[0] + rest
-    return urljoin(re.split(r"[?#]", current, maxsplit=1)[0], path) + rest
+    return str(urljoin(re.split(r"[?#]", current, maxsplit=1)[0], path)) + rest

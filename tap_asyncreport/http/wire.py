@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,7 +56,7 @@ class _Pool(urllib3.HTTPConnectionPool):
     clock: Clock
 
     def _make_request(  # type: ignore[override]
-        self, conn: Any, method: str, url: str, *, target: str, progress: _Progress, **how: Any
+        self, conn: Any, method: str, _url: str, *, target: str, progress: _Progress, **how: Any
     ) -> Any:
         conn.progress = progress
         return super()._make_request(conn, method, target, **how)
@@ -77,29 +78,48 @@ class _SecurePool(_Pool, urllib3.HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
+def _pools(clock: Clock, plain: type, secure: type) -> dict[str, Any]:
+    return {
+        "http": type("Pool", (_Pool,), {"clock": clock, "ConnectionCls": plain}),
+        "https": type("SecurePool", (_SecurePool,), {"clock": clock, "ConnectionCls": secure}),
+    }
+
+
 class _Adapter(HTTPAdapter):
     """requests' proxies and pools, with our pool classes."""
 
     def __init__(self, clock: Clock) -> None:
-        self._pools = {
-            "http": type("Pool", (_Pool,), {"clock": clock}),
-            "https": type("SecurePool", (_SecurePool,), {"clock": clock}),
-        }
+        self._clock = clock
         self._lock = threading.Lock()
         super().__init__(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        self.poolmanager.pool_classes_by_scheme = _pools(self._clock, _Connection, _SecureConnection)
 
     def manager(self, proxy: str | None) -> Any:
+        """The pools for a proxy, or for none; raises InvalidSchema for a SOCKS proxy without PySocks."""
         if proxy is None:
             return self.poolmanager
         with self._lock:
+            known = proxy in self.proxy_manager
             manager = self.proxy_manager_for(proxy)
-            if not proxy.lower().startswith("socks"):
-                manager.pool_classes_by_scheme = self._pools
+            if not known:
+                plain, secure = _through_socks() if is_socks(proxy) else (_Connection, _SecureConnection)
+                manager.pool_classes_by_scheme = _pools(self._clock, plain, secure)
             return manager
+
+
+def is_socks(proxy: str) -> bool:
+    """Whether the proxy speaks SOCKS."""
+    return proxy.lower().startswith("socks")
+
+
+def _through_socks() -> tuple[type, type]:
+    from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection
+
+    plain = type("SocksConnection", (_Connection, SOCKSConnection), {})
+    return plain, type("SecureSocksConnection", (_Connection, SOCKSHTTPSConnection), {})
 
 
 class Wire:
@@ -120,8 +140,11 @@ class Wire:
                 origin.host.strip("[]"), origin.port, origin.scheme, pool_kwargs=_trust(origin.scheme)
             )
         except (urllib3.exceptions.HTTPError, ValueError) as error:
-            raise RequestError(f"{origin} cannot be reached: {error}") from error
-        through_proxy = proxy is not None and origin.scheme == "http" and not proxy.lower().startswith("socks")
+            raise RequestError(
+                f"{origin} cannot be asked: {error}",
+                hint="A SOCKS proxy needs the package PySocks." if proxy and is_socks(proxy) else None,
+            ) from error
+        through_proxy = proxy is not None and origin.scheme == "http" and not is_socks(proxy)
         try:
             answer: urllib3.BaseHTTPResponse = pool.urlopen(
                 method, "/", body=body, headers={name: _field(name, value) for name, value in headers.items()},
@@ -173,6 +196,10 @@ def shown_proxy(proxy: str | None) -> str | None:
 def _trust(scheme: str) -> dict[str, Any]:
     if scheme != "https":
         return {}
-    bundle = next((found for name in _CA_VARIABLES if (found := os.environ.get(name))), DEFAULT_CA_BUNDLE_PATH)
-    kind = "ca_cert_dir" if os.path.isdir(bundle) else "ca_certs"  # noqa: PTH112
-    return {kind: bundle, "cert_reqs": "CERT_REQUIRED"}
+    variable = next((name for name in _CA_VARIABLES if os.environ.get(name)), None)
+    bundle = Path(os.environ[variable] if variable else DEFAULT_CA_BUNDLE_PATH)
+    if not bundle.exists():
+        raise RequestError(
+            f"{variable} names {bundle}, which does not exist", hint="Name a file of certificates in PEM."
+        )
+    return {"ca_cert_dir" if bundle.is_dir() else "ca_certs": str(bundle), "cert_reqs": "CERT_REQUIRED"}
