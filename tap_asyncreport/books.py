@@ -1,0 +1,87 @@
+"""What happened to jobs, entered into state; and the STATE messages that say so, no more often than it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tap_asyncreport.job import Job, JobEvent, JobEventKind, Unit
+
+if TYPE_CHECKING:
+    from tap_asyncreport.clock import Clock
+    from tap_asyncreport.state import StateBook
+
+BYTES_PER_SECOND = 1_000_000
+BORN = frozenset({JobEventKind.CREATED, JobEventKind.ADOPTED})
+GONE = frozenset({JobEventKind.DROPPED, JobEventKind.DELETED})
+
+
+class Keeper(Protocol):
+    """What state keeps of a job, said by the stream's job repository."""
+
+    def kept(self, job: Job) -> dict[str, Any]: ...
+
+
+class Books:
+    """Keeps the state book up to date; only the main thread writes in it.
+
+    A STATE message goes out as soon as something changed while the state is small. A large one goes out at most so often
+    that STATE takes no more than about a megabyte a second.
+    """
+
+    def __init__(
+        self,
+        state: StateBook,
+        keepers: Mapping[str, Keeper],
+        *,
+        deletes: Callable[[str], bool],
+        write: Callable[[bytes], None],
+        clock: Clock,
+    ) -> None:
+        self.state = state
+        self._keepers = keepers
+        self._deletes = deletes
+        self._write = write
+        self._clock = clock
+        self._next_at = 0.0
+
+    def enter(self, events: Sequence[JobEvent]) -> None:
+        """Enters what happened to jobs, then says so."""
+        for event in events:
+            if event.job is None:
+                continue
+            if event.kind in BORN:
+                self._set(event.unit, self._keepers[event.unit.stream].kept(event.job))
+            elif event.kind in GONE or event.kind is JobEventKind.WARNING:
+                self._drop(event)
+        self.say()
+
+    def written(self, unit: Unit, job: Job | None) -> None:
+        """The unit's rows are out: its job stays in state only until it is deleted at the API."""
+        if job is None or job.id is None and job.creation_response is None:
+            return
+        kept = self._keepers[unit.stream].kept(job)
+        if self._deletes(unit.stream):
+            self._set(unit, {**kept, "written": True})
+        else:
+            self.state.drop_job(unit.stream, unit.partition, kept)
+
+    def say(self, *, last: bool = False) -> None:
+        """Writes a STATE message if something changed and it is time; the `last` one is written in any case."""
+        now = self._clock.monotonic()
+        if not last and (not self.state.dirty or now < self._next_at):
+            return
+        message = self.state.message()
+        self._write(message)
+        seconds = len(message) / BYTES_PER_SECOND
+        self._next_at = now + (seconds if seconds > 0.05 else 0.0)  # noqa: PLR2004
+
+    def _set(self, unit: Unit, kept: dict[str, Any]) -> None:
+        self.state.set_job(unit.stream, unit.partition, kept)
+
+    def _drop(self, event: JobEvent) -> None:
+        assert event.job is not None
+        kept = self._keepers[event.unit.stream].kept(event.job)
+        if event.kind is JobEventKind.WARNING and not self.state.is_written(event.unit.stream, event.unit.partition, kept):
+            return
+        self.state.drop_job(event.unit.stream, event.unit.partition, kept)

@@ -1,0 +1,50 @@
+"""The partitions of a stream in this run: given, listed by the API, or read from another stream's records."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.errors import ReportError, RequestError
+from tap_asyncreport.partitions import combine
+
+if TYPE_CHECKING:
+    from tap_asyncreport.config.streams import Partition
+    from tap_asyncreport.stream_run import StreamRun
+
+logger = logging.getLogger("tap-asyncreport")
+
+
+def partitions_of(work: StreamRun) -> list[dict[str, Any]]:
+    """Every partition of the stream, in order; raises ReportError where they cannot be listed."""
+    key = f"streams.{work.name}.partitions"
+
+    def values_of(dimension: Partition, before: Mapping[str, Any]) -> Sequence[Any]:
+        if dimension.request is not None:
+            return work.repository.partition_values(dimension, before)
+        if dimension.stream is not None:
+            return _of_records(work, dimension)
+        template = work.run.templates.template(dimension.values, f"{key}.{dimension.name}.values")
+        return template.render(work.scope(before))  # type: ignore[no-any-return]
+
+    return combine(
+        work.config.partitions, values_of, warn=lambda text: logger.warning("%s: %s", work.name, text), key=key
+    )
+
+
+def _of_records(work: StreamRun, dimension: Partition) -> list[Any]:
+    """What the other stream's records held in this run; an incremental one adds to what is known."""
+    run, name = work.run, dimension.stream or ""
+    parent = run.streams[name]
+    errors: list[ReportError] = run.errors(name)
+    if errors:
+        raise RequestError(
+            f"its partitions are the records of the stream {name}, which failed: {errors[0].message}",
+            hint=f"once {name} is read, this stream is too",
+        )
+    found = list(parent.collected[dimension.key or ""])
+    if parent.config.incremental is not None:
+        known = [partition.get(dimension.name) for partition in run.state.partitions(work.name)]
+        found += [value for value in known if value is not None]
+    return found

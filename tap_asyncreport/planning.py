@@ -1,0 +1,103 @@
+"""Which units of work a stream has in this run, and which of them go on with a job of an earlier run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tap_asyncreport.job import Job, Unit, Window
+
+if TYPE_CHECKING:
+    from tap_asyncreport.windows import Calendar
+
+
+class Adopter(Protocol):
+    """What planning needs of a job repository."""
+
+    def request_hash(self, unit: Unit) -> str: ...
+    def adopt(self, unit: Unit, kept: dict[str, Any]) -> Job: ...
+
+
+@dataclass
+class LanePlan:
+    """The units of one partition in order; jobs to go on with; jobs nobody waits for, and whether they may be alive."""
+
+    units: list[Unit] = field(default_factory=list)
+    adopted: dict[Unit, Job] = field(default_factory=dict)
+    stale: list[tuple[Unit, Job, bool]] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+
+
+def plan_lane(
+    stream: str,
+    partition: Mapping[str, Any],
+    calendar: Calendar | None,
+    adopter: Adopter,
+    *,
+    until: datetime | None,
+    kept: Sequence[dict[str, Any]],
+    now: datetime,
+    resume_max_age: timedelta,
+) -> LanePlan:
+    """Plans one partition: everything that is not finished, around the jobs that the last run left.
+
+    A job is gone on with when it is young enough and its request is still the same; any other is cleaned up.
+    """
+    plan = LanePlan()
+    young = [entry for entry in kept if not entry.get("written") and now - _created_at(entry, now) <= resume_max_age]
+    windows: Sequence[Window | None] = [None]
+    if calendar is not None:
+        pending = [window for entry in young if (window := window_of(entry)) is not None]
+        planned = calendar.windows(until, pending)
+        windows, plan.warnings = planned.windows, planned.warnings
+    waiting = {window_of(entry): entry for entry in young}
+    for window in windows:
+        entry = waiting.pop(window, None)
+        unit = unit_of(stream, partition, window, calendar, entry)
+        if entry is not None and adopter.request_hash(unit) != entry.get("request"):
+            plan.stale.append((unit, adopter.adopt(unit, entry), True))
+            entry, unit = None, unit_of(stream, partition, window, calendar)
+        plan.units.append(unit)
+        if entry is not None:
+            plan.adopted[unit] = adopter.adopt(unit, entry)
+    seen = {job.id for job in plan.adopted.values()} | {job.id for _, job, _ in plan.stale}
+    for entry in kept:
+        if entry.get("id") not in seen:
+            unit = unit_of(stream, partition, window_of(entry), calendar, entry)
+            plan.stale.append((unit, adopter.adopt(unit, entry), not entry.get("written")))
+    return plan
+
+
+def breadth_first(plans: Sequence[LanePlan]) -> Iterator[Unit]:
+    """All units, every partition's first window before anyone's second."""
+    for row in zip_longest(*(plan.units for plan in plans)):
+        yield from (unit for unit in row if unit is not None)
+
+
+def window_of(kept: Mapping[str, Any]) -> Window | None:
+    """The window of a job that state holds; None for a job without one."""
+    window = kept.get("window")
+    if not window:
+        return None
+    return Window(datetime.fromisoformat(window[0]), datetime.fromisoformat(window[1]))
+
+
+def unit_of(
+    stream: str,
+    partition: Mapping[str, Any],
+    window: Window | None,
+    calendar: Calendar | None,
+    kept: Mapping[str, Any] | None = None,
+) -> Unit:
+    """The unit of a window, at the link of the chain where the kept job stands."""
+    view = None if window is None or calendar is None else calendar.view(window)
+    link, cursor = (0, None) if kept is None else (int(kept.get("link") or 0), kept.get("cursor"))
+    return Unit(stream, partition, window, link, cursor, view)
+
+
+def _created_at(kept: Mapping[str, Any], now: datetime) -> datetime:
+    text = kept.get("created_at")
+    return now if text is None else datetime.fromisoformat(text)

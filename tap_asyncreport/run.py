@@ -1,0 +1,291 @@
+"""One run: everything a sync needs, put together once, and taken apart in every case."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from tap_asyncreport.books import Books
+from tap_asyncreport.clock import SystemClock
+from tap_asyncreport.error_text import render
+from tap_asyncreport.errors import Interrupted, ReportError, Where
+from tap_asyncreport.http import Http
+from tap_asyncreport.job import JobEvent, JobEventKind, Unit
+from tap_asyncreport.orchestrator import Orchestrator
+from tap_asyncreport.orchestrator.budgets import budget_of
+from tap_asyncreport.partition_lists import partitions_of
+from tap_asyncreport.planning import LanePlan, breadth_first
+from tap_asyncreport.reporting import RunLedger, closing_table
+from tap_asyncreport.runner import Runner
+from tap_asyncreport.spool import Spool
+from tap_asyncreport.state import StateBook
+from tap_asyncreport.stream_run import StreamRun
+from tap_asyncreport.templates import Templates
+
+if TYPE_CHECKING:
+    from tap_asyncreport.config.settings import Settings
+    from tap_asyncreport.http import Redactor
+    from tap_asyncreport.orchestrator.task import Task
+    from tap_asyncreport.output import Output
+    from tap_asyncreport.stream import ReportStream
+
+logger = logging.getLogger("tap-asyncreport")
+
+END_WITHIN = 9.0
+SETTLE_WITHIN = 10.0
+
+
+class Run:
+    """A sync of some streams: `start` plans and begins, `close` ends it in every case; the main thread's own.
+
+    Raises StateError before any call was made when the given state cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        streams: Sequence[ReportStream],
+        state: Mapping[str, Any],
+        output: Output,
+        redactor: Redactor,
+    ) -> None:
+        self.settings = settings
+        self.output = output
+        self.clock = SystemClock()
+        self.now = self.clock.now()
+        self.exit_code = 0
+        self.signal: int | None = None
+        self._closed = False
+        self.templates = Templates(now=self.now, timezone=settings.timezone)
+        self.ledger = RunLedger((self.clock.monotonic(), self.now))
+        self.spool = Spool(settings.spool.directory)
+        self.http = Http(
+            settings, self.templates, clock=self.clock, redactor=redactor, observers=[self.ledger.observe_exchange]
+        )
+        self.streams = {stream.name: StreamRun(self, stream) for stream in streams}
+        for work in self.streams.values():
+            for dimension in work.config.partitions:
+                if dimension.stream is not None and dimension.key is not None:
+                    self.streams[dimension.stream].collected[dimension.key] = {}
+        self.state = StateBook.read(state, {name: work.reading() for name, work in self.streams.items()})
+        self.books = Books(
+            self.state,
+            {name: work.repository for name, work in self.streams.items()},
+            deletes=lambda name: self.streams[name].config.delete_requester is not None,
+            write=self._write_state,
+            clock=self.clock,
+        )
+        self.runner = Runner(
+            Orchestrator(settings.max_concurrent_jobs, split=self._split),
+            {name: work.repository for name, work in self.streams.items()},
+            clock=self.clock,
+            spool_full=lambda: self.spool.used >= settings.spool.max_bytes,
+            most_calls=min(64, settings.max_concurrent_jobs + 12),
+        )
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def stream(self, name: str) -> StreamRun:
+        """What this run knows of a stream."""
+        return self.streams[name]
+
+    # -- planning
+
+    def start(self) -> None:
+        """Plans what can be planned without other streams' rows, and lets the work begin."""
+        for name, work in self.streams.items():
+            self.runner.orchestrator.add_stream(name, budget_of(work.config, self.settings))
+        self.runner.start()
+        plans = {name: self._plan(work) for name, work in self.streams.items() if not work.parents}
+        self._discard_stale([plan for lanes in plans.values() for plan in lanes])
+        for name, lanes in plans.items():
+            self._add(name, lanes)
+
+    def _plan(self, work: StreamRun) -> list[LanePlan]:
+        """The stream's lanes; a stream that cannot be planned fails alone."""
+        try:
+            partitions = partitions_of(work)
+            forgotten = self.state.forget_absent(work.name, partitions) if work.config.partitions else []
+            if forgotten:
+                logger.info("%s: %d partitions are gone; their bookmarks are dropped", work.name, len(forgotten))
+            return [work.plan_lane(partition) for partition in partitions]
+        except ReportError as error:
+            self._failed(work.name, error)
+            return []
+
+    def _add(self, name: str, lanes: Sequence[LanePlan]) -> None:
+        work = self.streams[name]
+        adopted = {unit: job for lane in lanes for unit, job in lane.adopted.items()}
+        units = list(breadth_first(lanes))
+        for warning in dict.fromkeys(text for lane in lanes for text in lane.warnings):
+            logger.warning("%s: %s", name, warning)
+        self.ledger.plan(name, windows=len(units), partitions=len(lanes) if work.config.partitions else 0)
+
+        def add(orchestrator: Orchestrator, now: float) -> None:
+            orchestrator.add_units(name, units, adopted, now=now)
+            orchestrator.complete(name)
+
+        self.runner.add(add)
+
+    def _discard_stale(self, lanes: Sequence[LanePlan]) -> None:
+        """Jobs of earlier runs that nobody goes on with are aborted before their windows get new ones."""
+        stale = [entry for lane in lanes for entry in lane.stale]
+        if not stale:
+            return
+
+        def discard(orchestrator: Orchestrator, now: float) -> None:
+            for unit, job, alive in stale:
+                orchestrator.discard_job(unit.stream, unit, job, alive=alive, now=now)
+
+        self.runner.add(discard)
+        give_up_at = self.clock.monotonic() + SETTLE_WITHIN
+        while self.runner.orchestrator.cleaning and self.clock.monotonic() < give_up_at:
+            if self.clock.wait(0.02):
+                break
+        self.runner.tick(self.on_events)
+
+    def _split(self, unit: Unit) -> tuple[Unit, Unit] | None:
+        return self.streams[unit.stream].split(unit)
+
+    # -- the sync
+
+    def next(self, name: str) -> Task | None:
+        """The next unit of a stream whose rows may be written; None when there is none any more."""
+        work = self.streams[name]
+        if work.parents and not work.planned:
+            work.planned = True
+            self._read_parents(work)
+            lanes = self._plan(work)
+            self._discard_stale(lanes)
+            self._add(name, lanes)
+        self.output.flush()
+        return self.runner.next(name, self.on_events)
+
+    def _read_parents(self, work: StreamRun) -> None:
+        """Reads the streams that partition this one, when they are not selected themselves."""
+        for name in work.parents:
+            parent = self.streams[name]
+            if not parent.was_read:
+                for _ in parent.stream.records(self):
+                    pass
+
+    def tick(self) -> bool:
+        """Enters what happened meanwhile; false when writing should stop."""
+        return self.runner.tick(self.on_events)
+
+    def on_events(self, events: list[JobEvent]) -> None:
+        """Enters events into state and ledger; called on the main thread only."""
+        for event in events:
+            if event.kind is JobEventKind.FAILED and event.error is not None:
+                logger.error("%s", render(event.error.within(self.streams[event.unit.stream].where(event))))
+        self.ledger.observe(events)
+        self.books.enter(events)
+        self.output.flush()
+        if self.output.reader_left():
+            self.target_left()
+
+    def failed_to_write(self, error: Interrupted) -> None:
+        """The target is gone: the run ends in order, and without a word to it."""
+        self.exit_code = self.exit_code or error.exit_code
+        self.runner.interrupt()
+
+    def target_left(self) -> None:
+        """Nobody reads our stdout any more."""
+        if not self.runner.interrupted:
+            logger.error("The target closed its input; the run ends here, and the next one goes on.")
+            self.output.silence()
+            self.exit_code = self.exit_code or 1
+            self.interrupt()
+
+    def interrupt(self, signum: int | None = None) -> None:
+        """Ends the run in order, within ten seconds; safe in a signal handler."""
+        if signum is not None and self.signal is None:
+            self.signal = signum
+            self._watch()
+        self.runner.interrupt()
+
+    def _watch(self) -> None:
+        """However the API or the target hang, the process ends."""
+
+        def end() -> None:
+            self.spool.close()
+            os._exit(self.code())
+
+        watchdog = threading.Timer(END_WITHIN, end)
+        watchdog.daemon = True
+        watchdog.start()
+
+    # -- the end
+
+    def succeeded(self, name: str) -> bool:
+        """Whether everything of that stream was read and nothing failed."""
+        return not self.runner.interrupted and not self.errors(name)
+
+    def errors(self, name: str) -> list[ReportError]:
+        """Why lanes of this stream ended early."""
+        work = self.runner.orchestrator.streams[name]
+        found = [lane.error for lane in work.lanes.values() if lane.error is not None]
+        if work.quota is not None:
+            found.append(work.quota)
+        found += self.streams[name].failures
+        return list(dict.fromkeys(found))
+
+    def code(self) -> int:
+        """The exit code as it stands."""
+        if self.signal is not None:
+            return 128 + self.signal
+        if self.runner.login_error is not None:
+            return self.runner.login_error.exit_code
+        if self.exit_code:
+            return self.exit_code
+        failures = [error for name in self.streams for error in self.errors(name)]
+        return max((error.exit_code for error in failures), default=0)
+
+    def close(self) -> None:
+        """Cleans up at the API and on disk, and writes the last STATE; every way out comes through here, once."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.runner.finish(self.on_events)
+            self.books.say(last=True)
+            self.output.flush()
+        except Interrupted as error:
+            self.exit_code = self.exit_code or error.exit_code
+        finally:
+            with suppress(OSError):
+                self.spool.close()
+
+    def raise_failure(self) -> None:
+        """Raises the first failure, where the run was one stream's own."""
+        for name in self.streams:
+            for error in self.errors(name):
+                raise error
+
+    def tell(self) -> None:
+        """Writes the closing table on stderr: a line per stream."""
+        for name in self.streams:
+            errors = self.errors(name)
+            outcome = "interrupted" if self.runner.interrupted and not errors else "failed" if errors else "ok"
+            self.ledger.stream_ended(name, outcome, errors[0] if errors else None)
+        self.ledger.finish(self.clock.monotonic())
+        sys.stderr.write(self.http.redactor.redact(closing_table(self.ledger)).rstrip() + "\n")
+
+    def _failed(self, name: str, error: ReportError) -> None:
+        self.streams[name].failures.append(error.within(Where(stream=name)))
+        logger.error("%s", render(error))
+
+    def _write_state(self, message: bytes) -> None:
+        self.output.write(message)
+        self.output.flush()
+

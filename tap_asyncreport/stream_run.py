@@ -1,0 +1,238 @@
+"""One stream in one run: its calendars, its jobs' repository, its reader, and the writing of a unit's rows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from tap_asyncreport.decoding import RowReader
+from tap_asyncreport.errors import Interrupted, ReportError, Where
+from tap_asyncreport.job import Job, JobEvent, Unit, partition_key
+from tap_asyncreport.job_repository import JobRepository
+from tap_asyncreport.planning import LanePlan, plan_lane, unit_of
+from tap_asyncreport.state import Reading
+from tap_asyncreport.windows import Calendar
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tap_asyncreport.orchestrator.task import Task
+    from tap_asyncreport.run import Run
+    from tap_asyncreport.stream import ReportStream
+
+logger = logging.getLogger("tap-asyncreport")
+
+
+class Stopped(Exception):  # noqa: N818
+    """The run is to end while a unit is being written; never leaves `Writing`."""
+
+
+class StreamRun:
+    """What a run knows of one of its streams."""
+
+    def __init__(self, run: Run, stream: ReportStream) -> None:
+        self.run = run
+        self.stream = stream
+        self.was_read = False
+        self.name = stream.name
+        self.config = stream.report
+        self.planned = False
+        self.failures: list[ReportError] = []
+        self.collected: dict[str, dict[Any, None]] = {}
+        self.parents = [dimension.stream for dimension in self.config.partitions if dimension.stream is not None]
+        settings = run.settings
+        self.repository = JobRepository(
+            settings, self.config, run.http, run.templates, run.spool, clock=run.clock
+        )
+        self.reader = RowReader(
+            self.config,
+            run.templates,
+            schema=stream.effective_schema,
+            selected=stream.selects,
+            unknown_columns=self.config.unknown_columns or settings.unknown_columns,
+            key_columns=stream.key_columns,
+        )
+        self._zone = run.templates.template(self._timezone(), f"streams.{self.name}.incremental.timezone")
+        self._calendars: dict[str, Calendar] = {}
+
+    def _timezone(self) -> str:
+        incremental = self.config.incremental
+        return (incremental.timezone if incremental else None) or self.run.settings.timezone
+
+    def scope(self, partition: Mapping[str, Any]) -> dict[str, Any]:
+        """The names that hold before there is a window or a job."""
+        return self.repository.unit_scope(Unit(self.name, partition))
+
+    # -- time
+
+    def calendar(self, partition: Mapping[str, Any]) -> Calendar | None:
+        """The windows of a partition; None for a stream without windows."""
+        if self.config.incremental is None:
+            return None
+        settings = self.run.settings
+        zone = str(self._zone.render(self.scope(partition)))
+        if zone not in self._calendars:
+            self._calendars[zone] = Calendar(
+                self.config.incremental,
+                start_date=settings.start_date,
+                end_date=settings.end_date,
+                timezone=zone,
+                now=self.run.now,
+                key=f"streams.{self.name}.incremental",
+            )
+        return self._calendars[zone]
+
+    def reading(self) -> Reading:
+        """How this stream's bookmarks in a given state are understood."""
+        dimensions = tuple(dimension.name for dimension in self.config.partitions)
+        if self.config.incremental is None:
+            return Reading(self.config.replication_key, dimensions)
+
+        def resume_at(partition: Mapping[str, Any], value: Any) -> datetime:
+            calendar = self.calendar(partition)
+            assert calendar is not None
+            return calendar.resume_at(value)
+
+        return Reading(self.config.replication_key, dimensions, resume_at)
+
+    def plan_lane(self, partition: Mapping[str, Any]) -> LanePlan:
+        """The units of one partition."""
+        state = self.run.state
+        return plan_lane(
+            self.name,
+            partition,
+            self.calendar(partition),
+            self.repository,
+            until=state.until(self.name, partition),
+            kept=state.jobs(self.name, partition),
+            now=self.run.now,
+            resume_max_age=self.config.jobs.resume_max_age,
+        )
+
+    def split(self, unit: Unit) -> tuple[Unit, Unit] | None:
+        """Two units for the halves of one that was too large; None when it cannot be halved."""
+        calendar = self.calendar(unit.partition)
+        halves = calendar.split(unit.window) if calendar is not None and unit.window is not None else None
+        if halves is None:
+            return None
+        first, second = (unit_of(self.name, unit.partition, half, calendar) for half in halves)
+        return first, second
+
+    def where(self, event: JobEvent) -> Where:
+        """The place of work that an event is about."""
+        return self.place(event.unit, event.job)
+
+    def place(self, unit: Unit, job: Job | None) -> Where:
+        """The place of work of a unit."""
+        return Where(
+            stream=unit.stream,
+            partition=partition_key(unit.partition) if unit.partition else None,
+            window=str(unit.window) if unit.window else None,
+            job_id=job.id if job else None,
+        )
+
+    # -- rows
+
+    def writing(self, task: Task) -> Writing:
+        """The writing of one unit's rows; as a context it ends the unit well or badly."""
+        return Writing(self, task)
+
+    def finish(self, unit: Unit) -> None:
+        """Moves the bookmark over a window whose rows are out."""
+        calendar = self.calendar(unit.partition)
+        if calendar is None or unit.window is None:
+            return
+        bookmark = calendar.bookmark(unit.window)
+        if bookmark is not None:
+            self.run.state.finish(self.name, unit.partition, bookmark.value, bookmark.until)
+
+    def collect(self, record: Mapping[str, Any]) -> None:
+        """Remembers what other streams are partitioned by."""
+        for column, values in self.collected.items():
+            value = record.get(column)
+            if value is not None:
+                values[value] = None
+
+
+class Writing:
+    """The rows of one unit on their way out.
+
+    A ReportError fails the unit; an interruption leaves it for the next run; neither goes further up.
+    """
+
+    def __init__(self, work: StreamRun, task: Task) -> None:
+        self.task = task
+        self.rows_out = 0
+        self._work = work
+        self._run = work.run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            self._end_well()
+        elif isinstance(error, ReportError):
+            self._run.runner.unreadable(self.task, error.within(Where(step="decode")).within(self._work.place(self.task.unit, self.task.job)))
+            self._run.tick()
+        elif isinstance(error, Interrupted):
+            self._run.failed_to_write(error)
+        elif isinstance(error, GeneratorExit):
+            self._run.interrupt()
+            return False
+        else:
+            return isinstance(error, Stopped)
+        return True
+
+    def chunks(self, prefix: bytes, suffix: bytes) -> Iterator[tuple[bytes, int]]:
+        """Joined lines with the number of their rows."""
+        if self.task.empty:
+            return
+        if self._work.collected:
+            yield from self._collecting(prefix, suffix)
+            return
+        files, scope, expected = self._source()
+        yield from self._work.reader.chunks(files, scope, prefix, suffix, expect_rows=expected)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Typed rows, one by one."""
+        if self.task.empty:
+            return
+        files, scope, expected = self._source()
+        for record in self._work.reader.rows(files, scope, expect_rows=expected):
+            self._work.collect(record)
+            yield record
+
+    def count(self, rows: int) -> None:
+        """Counts rows that are out; raises Stopped when no more should follow."""
+        self.rows_out += rows
+        if not self._run.tick():
+            raise Stopped
+
+    def _collecting(self, prefix: bytes, suffix: bytes) -> Iterator[tuple[bytes, int]]:
+        from tap_asyncreport.output import encoder
+
+        for record in self.rows():
+            yield prefix + encoder.encode(record) + suffix + b"\n", 1
+
+    def _source(self) -> tuple[Any, dict[str, Any], int | None]:
+        job = self.task.job
+        assert job is not None
+        repository = self._work.repository
+        return repository.files(job), repository.scope(job), repository.expected_rows(job)
+
+    def _end_well(self) -> None:
+        run, task = self._run, self.task
+        if run.runner.interrupted and task.phase.value == "ended" and not self.rows_out:
+            return
+        if task.last_link and self._work.stream.selected:
+            self._work.finish(task.unit)
+        run.books.written(task.unit, task.job)
+        run.runner.written(task, self.rows_out)
+        run.tick()
+        run.books.say()
+
