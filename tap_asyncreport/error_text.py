@@ -1,0 +1,133 @@
+"""The one renderer of errors: what happened, where, what was seen, what to try."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import unicodedata
+from collections.abc import Iterator
+from typing import Protocol
+
+from tap_asyncreport.errors import ConfigurationError, Problem, ReportError, TapError, TemplateError, Where
+
+WIDTH = 100
+LABEL = 12
+CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # they reorder what is read
+
+
+class Sources(Protocol):
+    """Where each key of the configuration was written."""
+
+    def where(self, key: str) -> tuple[str | None, int | None, int | None] | None:
+        """File, line and column of the key, as far as they are known."""
+        ...
+
+
+def render(error: TapError, sources: Sources | None = None, *, where: Where | None = None) -> str:
+    """The error as plain text for a person, of one or more lines, without a traceback.
+
+    `where` adds what the error itself does not know about its place; `sources` lines of the configuration.
+    """
+    if isinstance(error, ConfigurationError):
+        return _configuration(error, sources)
+    if isinstance(error, ReportError):
+        return _report(error, error.where.within(where or Where()), sources)
+    return "\n".join([printable(error.message).replace("\n", "\n  "), *_row("try", error.hint, wrap=True)])
+
+
+def summary(error: TapError) -> str:
+    """The error on one line: its message, and the API's own words where the message does not quote them."""
+    said = error.excerpt if isinstance(error, ReportError) else None
+    message = " ".join(printable(error.message).split())
+    return message if not said or said in error.message else f"{message}: {printable(said)}"
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, hide or refuse shown as escapes; line ends stay."""
+    if text.isprintable():
+        return text
+    return "".join(map(_shown, text))
+
+
+def partition_text(partition: str) -> str:
+    """`account=7 region=eu` from the JSON of a partition; any other text as it is."""
+    try:
+        values = json.loads(partition)
+    except ValueError:
+        return partition
+    if not isinstance(values, dict):
+        return partition
+    return " ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()
+    )
+
+
+def _shown(character: str) -> str:
+    obeyed = unicodedata.category(character) in CONTROLS or unicodedata.bidirectional(character) in TURNS
+    return character.encode("unicode_escape").decode() if obeyed and character != "\n" else character
+
+
+def _report(error: ReportError, where: Where, sources: Sources | None) -> str:
+    message = printable(error.message).replace("\n", "\n  ")
+    lines = [f"{where.stream}: {message}" if where.stream else message]
+    lines += _row("window", where.window)
+    lines += _row("partition", partition_text(where.partition) if where.partition else None)
+    lines += _row("step", where.step)
+    lines += _row("job", where.job_id)
+    lines += _row("request", where.request_line)
+    lines += _row("status", None if where.status_code is None else str(where.status_code))
+    lines += _row("API's words", error.excerpt)
+    lines += _row("request id", where.request_id)
+    if isinstance(error, TemplateError):
+        lines += _row("key", _placed(error.key, sources))
+    lines += _row("try", error.hint, wrap=True)
+    return "\n".join(lines)
+
+
+def _placed(key: str, sources: Sources | None) -> str | None:
+    """The key, with the line at which it was written."""
+    found = sources.where(key) if sources and key else None
+    place = _place(*found) if found else ""
+    return f"{key} ({place})" if place else key or None
+
+
+def _place(file: str | None, line: int | None, column: int | None) -> str:
+    return ":".join(str(part) for part in (file, line, column) if part is not None)
+
+
+def _row(label: str, value: str | None, *, wrap: bool = False) -> Iterator[str]:
+    """A labelled line; only our own advice is wrapped, so that what was seen can be searched for."""
+    if value is None or value == "":
+        return
+    lines = printable(value).split("\n")
+    if wrap:
+        lines = [piece for line in lines for piece in _wrapped(line, WIDTH - LABEL - 2) or [""]]
+    yield f"  {label:<{LABEL}}{lines[0]}"
+    for line in lines[1:]:
+        yield f"  {'':<{LABEL}}{line}"
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _configuration(error: ConfigurationError, sources: Sources | None) -> str:
+    count = len(error.problems)
+    many = f"{count} problems" if count != 1 else "1 problem"
+    lines = [f"The configuration has {many}:"]
+    for problem in error.problems:
+        lines += ["", *_problem(problem, sources)]
+    lines += _row("try", error.hint, wrap=True)
+    return "\n".join(lines)
+
+
+def _problem(problem: Problem, sources: Sources | None) -> Iterator[str]:
+    found = (problem.file, problem.line, problem.column)
+    if problem.line is None and sources is not None and problem.key:
+        found = sources.where(problem.key) or found
+    parts = [part for part in (_place(*found), problem.key, problem.message) if part]
+    yield printable(": ".join(parts))
+    for line in printable(problem.hint or "").split("\n"):
+        for piece in _wrapped(line, WIDTH - 4):
+            yield f"    {piece}"

@@ -1,0 +1,7 @@
+"""What people see of a run: progress, the closing table and the run page, all told from job events."""
+
+from tap_asyncreport.reporting.ledger import RunLedger
+from tap_asyncreport.reporting.table import closing_table
+from tap_asyncreport.reporting.tally import Failure, StreamEnd
+
+__all__ = ["Failure", "RunLedger", "StreamEnd", "closing_table"]
