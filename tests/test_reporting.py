@@ -14,7 +14,7 @@ from tap_asyncreport.reporting import StreamEnd, closing_table
 from tap_asyncreport.reporting.calls import StepCalls, quantile
 from tap_asyncreport.reporting.lanes import MOST_SPANS, Lane, LaneEnd, Phase, Span
 from tap_asyncreport.reporting.words import duration, number, size
-from tests.told import Told, day, failed, ledger
+from tests.told import Told, day, exchange, failed, ledger
 
 
 def spans(lane: Lane) -> list[tuple[str, float, float]]:
@@ -172,9 +172,9 @@ def test_bytes_belong_to_the_stream_and_the_job() -> None:
     told = Told()
     book = ledger()
     book.observe([told.creating(100), told.created(101)])
-    book.observe_exchange("polling_requester", 200, 0.1, 50, stream="orders", job_id="r-1")
-    book.observe_exchange("download_retriever", 206, 0.5, 1000, stream="orders", job_id="r-1")
-    book.observe_exchange("download_retriever", 206, 0.5, 500, stream="orders", job_id="other")
+    book.observe_exchange(exchange("polling_requester", 200, 0.1, 50))
+    book.observe_exchange(exchange("download_retriever", 206, 0.5, 1000))
+    book.observe_exchange(exchange("download_retriever", 206, 0.5, 500, job="other"))
     assert (1500, 1000) == (book.streams["orders"].size, book.lanes[0].size)
     assert (50, 1500) == (book.calls["polling_requester"].size, book.calls["download_retriever"].size)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tap_asyncreport.errors import ReportError
+from tap_asyncreport.http.calls import Call, Exchange
 from tap_asyncreport.job import Job, JobEvent, JobEventKind, Unit, Window
 from tap_asyncreport.reporting import RunLedger
 
@@ -63,8 +64,14 @@ class Told:
         ]
 
 
+def exchange(step: str, status: int | None, seconds: float, size: int, job: str | None = "r-1") -> Exchange:
+    """One call of the stream orders and its answer."""
+    call = Call(step=step, stream="orders", job_id=job, method="GET", url="https://api.example.com/")
+    return Exchange(call, "GET https://api.example.com/", STARTED[1], seconds, status_code=status, size=size)
+
+
 def failed(message: str = "the job failed", excerpt: str | None = "no quota", **more: Any) -> ReportError:
     return ReportError(message, excerpt=excerpt, **more)
 
 
-__all__ = ["STARTED", "Told", "day", "failed", "ledger"]
+__all__ = ["STARTED", "Told", "day", "exchange", "failed", "ledger"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from tap_asyncreport.error_text import render, summary
 from tap_asyncreport.errors import TapError, Where
@@ -13,6 +14,9 @@ from tap_asyncreport.reporting import words
 from tap_asyncreport.reporting.calls import StepCalls
 from tap_asyncreport.reporting.lanes import ENDS, MOVES, Lane, Phase
 from tap_asyncreport.reporting.tally import Failure, StreamEnd, Tally, failure
+
+if TYPE_CHECKING:
+    from tap_asyncreport.http.calls import Exchange
 
 AFTERWARDS = frozenset(
     {JobEventKind.ABORTED, JobEventKind.DELETED, JobEventKind.DROPPED, JobEventKind.WARNING, JobEventKind.KEPT}
@@ -79,25 +83,17 @@ class RunLedger:
         with self.lock:
             self._tally(stream).writing_rows = rows
 
-    def observe_exchange(
-        self,
-        step: str,
-        status: int | None,
-        seconds: float,
-        size: int,
-        *,
-        stream: str | None = None,
-        job_id: str | None = None,
-    ) -> None:
-        """One call was answered, or not (no status), after so many seconds with so many bytes."""
+    def observe_exchange(self, exchange: Exchange) -> None:
+        """Takes down one call and its answer; an observer for the door to the network, on any thread."""
+        call, size = exchange.call, exchange.size
         with self.lock:
-            if step not in self.calls:
-                self.calls[step] = StepCalls(step)
-            self.calls[step].add(status, seconds, size)
-            if step != DOWNLOAD or stream is None:
+            if call.step not in self.calls:
+                self.calls[call.step] = StepCalls(call.step)
+            self.calls[call.step].add(exchange.status_code, exchange.seconds, size)
+            if call.step != DOWNLOAD or call.stream is None:
                 return
-            self._tally(stream).size += size
-            lane = self._by_job.get((stream, job_id)) if job_id else None
+            self._tally(call.stream).size += size
+            lane = self._by_job.get((call.stream, call.job_id)) if call.job_id else None
             if lane is not None:
                 lane.size += size
 
