@@ -1,26 +1,22 @@
 """Downloaded files: whole, counted, bounded, gone at the end.
 
-One private directory per run, made at first use, with a lock file that says whether its run is alive. Files are named by
-a counter of our own, never by anything from the network.
+One private directory per run, made at first use, with a lock file that says whether its run is alive. Files are named
+by a counter of our own, never by anything from the network.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
 from tap_asyncreport.errors import SpoolError
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 PREFIX = "tap-asyncreport-"
 LOCK = "lock"
@@ -50,6 +46,7 @@ class SpooledFile:
     name: str | None = None
     charset: str | None = None
     target: Any = None
+    target_number: int = 0
     page: int = 0
 
 
@@ -59,13 +56,8 @@ class Piece:
 
     spool: Spool
     path: Path
-    hashes: tuple[str, ...] = ()
     size: int = 0
-    _digests: dict[str, _Hash] = field(default_factory=dict)
     _file: IO[bytes] | None = None
-
-    def __post_init__(self) -> None:
-        self._digests = {name: hashlib.new(name, usedforsecurity=False) for name in self.hashes}
 
     def __enter__(self) -> Self:
         self._file = self.spool.open_for_append(self.path)
@@ -84,8 +76,6 @@ class Piece:
             self.spool.give_back(len(data))
             raise self.spool.unwritable(error) from error
         self.size += len(data)
-        for digest in self._digests.values():
-            digest.update(data)
 
     def close(self) -> None:
         """Closes the file; it may be opened again."""
@@ -101,17 +91,12 @@ class Piece:
         self.close()
         self.spool.shrink(self.path, self.size)
         self.size = 0
-        self.__post_init__()
 
     def remove(self) -> None:
         """Gives the file's room back."""
         self.close()
         self.spool.remove(self.path, self.size)
         self.size = 0
-
-    def digest(self, name: str) -> bytes:
-        """The hash of everything written."""
-        return self._digests[name].digest()
 
 
 class Spool:
@@ -126,17 +111,21 @@ class Spool:
         self._closed = False
         self.used = 0
 
-    def piece(self, hashes: tuple[str, ...] = ()) -> Piece:
+    def piece(self) -> Piece:
         """A new, empty file; raises SpoolError when the spool cannot be written or is closed."""
         with self._lock:
             path = self._home() / f"{next(self._names):08d}"
-            return Piece(self, path, hashes)
+            return Piece(self, path)
+
+    def check(self, size: int, room: Room) -> None:
+        """Raises NoRoom where so many bytes more are too many and nobody waits for them."""
+        if not room.urgent and self.used + size > room.max_bytes:
+            raise NoRoom
 
     def take(self, size: int, room: Room) -> None:
-        """Counts bytes about to be written; raises NoRoom where they are too many and nobody waits for them."""
+        """Counts bytes about to be written; raises NoRoom."""
         with self._lock:
-            if not room.urgent and self.used + size > room.max_bytes:
-                raise NoRoom
+            self.check(size, room)
             self.used += size
 
     def give_back(self, size: int) -> None:

@@ -32,7 +32,9 @@ class PartitionRequester:
         self._retry = dimension.request.retry
         self._requester = Requester(dimension.request, Step.PARTITION, context, f"{key}.request")
         self._records = context.templates.extractor(dimension.records, f"{place}.records")
-        self._value = None if dimension.value is None else context.templates.extractor(dimension.value, f"{place}.value")
+        self._value = (
+            None if dimension.value is None else context.templates.extractor(dimension.value, f"{place}.value")
+        )
         paginator = dimension.paginator or dimension.request.paginator
         self._pages = pages_of(paginator, context.templates, f"{place}.paginator")
 

@@ -1,0 +1,267 @@
+"""The API's jobs behind a few verbs; the only place that knows the order of the steps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.config.requesters import Range
+from tap_asyncreport.errors import LoginError, ReportError, RequestError
+from tap_asyncreport.job import Job, JobStatus, Means, Outcome, Unit
+from tap_asyncreport.lifecycle.abort_requester import AbortRequester
+from tap_asyncreport.lifecycle.context import StreamContext
+from tap_asyncreport.lifecycle.creation_requester import CreationRequester
+from tap_asyncreport.lifecycle.delete_requester import DeleteRequester
+from tap_asyncreport.lifecycle.download_retriever import DownloadRetriever
+from tap_asyncreport.lifecycle.download_target_extractor import DownloadTargetExtractor
+from tap_asyncreport.lifecycle.download_target_requester import Answers, DownloadTargetRequester
+from tap_asyncreport.lifecycle.error_requester import ErrorRequester
+from tap_asyncreport.lifecycle.fingerprint import request_hash
+from tap_asyncreport.lifecycle.keeping import Path, pruned, used_parts
+from tap_asyncreport.lifecycle.paginators import range_of
+from tap_asyncreport.lifecycle.partition_requester import PartitionRequester
+from tap_asyncreport.lifecycle.polling_requester import PollingRequester
+from tap_asyncreport.lifecycle.rules import Step
+from tap_asyncreport.response import Response
+from tap_asyncreport.spool import Room, Spool, SpooledFile
+from tap_asyncreport.templates.text import as_text
+
+if TYPE_CHECKING:
+    from tap_asyncreport.clock import Clock
+    from tap_asyncreport.config.settings import Settings
+    from tap_asyncreport.config.streams import Partition, Stream
+    from tap_asyncreport.http import Http
+    from tap_asyncreport.templates import Extractor, Templates
+
+logger = logging.getLogger("tap-asyncreport")
+
+
+class JobRepository:
+    """The jobs of one stream. Each verb makes one try and says what it came to; waiting is for who calls.
+
+    Safe to use from several threads for different jobs. Verbs raise LoginError when the API refuses the credentials,
+    and nothing else. Raises ConfigurationError and TemplateError when the stream's steps cannot be compiled.
+    """
+
+    def __init__(
+        self, settings: Settings, stream: Stream, http: Http, templates: Templates, spool: Spool, *, clock: Clock
+    ) -> None:
+        context = self._context = StreamContext(settings, stream, http, templates, clock)
+        self._stream = stream
+        self._creation = CreationRequester(stream.creation_requester, context)
+        self._polling = PollingRequester(stream.polling_requester, context)
+        self._partitions: dict[str, PartitionRequester] = {}
+        self._errors = ErrorRequester(stream.error_requester or [], context)
+        asked = stream.download_target_requester
+        hops = asked if isinstance(asked, list) else [asked] if asked is not None else []
+        self._target_requester = DownloadTargetRequester(hops, context) if hops else None
+        extractor = stream.download_target_extractor
+        self._extractor = None if extractor is None else DownloadTargetExtractor(extractor, context)
+        paginator = stream.download_retriever.paginator
+        self._range: Extractor | int | None = None
+        if isinstance(paginator, Range):
+            count = paginator.count
+            key = f"{context.key}.download_retriever.paginator.count"
+            self._range = count if isinstance(count, int) else templates.extractor(count, key)
+        self._download = DownloadRetriever(context, spool)
+        self._abort = None if stream.abort_requester is None else AbortRequester(stream.abort_requester, context)
+        self._delete = None if stream.delete_requester is None else DeleteRequester(stream.delete_requester, context)
+
+    # -- the verbs
+
+    def create(self, job: Job) -> Outcome:
+        """Creates the job, or adopts the one that the API has already (DUPLICATE); the job then has its answer."""
+        job.request_hash = job.request_hash or self.request_hash(job.unit)
+        return self._tried(Step.CREATION, job, lambda: self._creation.create(job))
+
+    def poll(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """One outcome for each job; `status` is the class of its words, `follow` the next job of a chain."""
+        outcomes = self._polling.poll(jobs)
+        return [self._after_poll(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True)]
+
+    def targets(self, job: Job) -> Outcome:
+        """Finds the targets of a completed job; NOT_READY or EMPTY where there are none."""
+        return self._tried(Step.TARGET, job, lambda: self._targets(job))
+
+    def download(self, job: Job, *, urgent: bool = False) -> Outcome:
+        """Fetches the files of a job whose targets are known; NO_ROOM where nobody waits for it and the spool is full.
+
+        `progress` only grows while the download gets on.
+        """
+        room = Room(self._context.settings.spool.max_bytes, urgent)
+        return self._tried(Step.DOWNLOAD, job, lambda: self._download.download(job, room))
+
+    def abort(self, job: Job) -> Outcome:
+        """Stops the job; never raises."""
+        return Outcome(Means.OK) if self._abort is None else self._abort.abort(job)
+
+    def delete(self, job: Job) -> Outcome:
+        """Deletes the job; never raises."""
+        return Outcome(Means.OK) if self._delete is None else self._delete.delete(job)
+
+    # -- what a download brought
+
+    def files(self, job: Job) -> list[SpooledFile]:
+        """The job's files in the order of targets and pages, once `download` said OK."""
+        return self._download.files(job)
+
+    def expected_rows(self, job: Job) -> int | None:
+        """How many rows the files must hold, by `expect.rows`; None where that is not said."""
+        return self._download.rows(job)
+
+    def release(self, job: Job) -> None:
+        """Removes the job's files; safe to call at any time, and more than once."""
+        self._download.release(job)
+
+    def scope(self, job: Job) -> dict[str, Any]:
+        """The names that templates about the job's rows may use."""
+        return self._context.scope(job)
+
+    # -- before there is a job
+
+    def unit_scope(self, unit: Unit) -> dict[str, Any]:
+        """The names that templates may use before there is a job."""
+        return self._context.unit_scope(unit)
+
+    def partition_values(self, dimension: Partition, before: Mapping[str, Any]) -> list[Any]:
+        """The values that the API lists for a dimension of partitions; raises ReportError."""
+        if dimension.name not in self._partitions:
+            self._partitions[dimension.name] = PartitionRequester(dimension, self._context)
+        return self._partitions[dimension.name].values(before)
+
+    # -- what state holds of a job
+
+    def request_hash(self, unit: Unit) -> str:
+        """What the unit's creation request is, without tokens and clocks."""
+        return request_hash(self._creation, self._context, unit)
+
+    def kept(self, job: Job) -> dict[str, Any]:
+        """The job for state: plain JSON without secrets, enough for `adopt` in a later run."""
+        unit = job.unit
+        kept: dict[str, Any] = {
+            "id": job.id if job.id_value is None else job.id_value,
+            "window": None if unit.window is None else [_iso(unit.window.start), _iso(unit.window.end)],
+            "request": job.request_hash or None,
+            "created_at": None if job.created_at is None else _iso(job.created_at),
+            "attempt": job.attempt,
+            "link": unit.link or None,
+            "cursor": unit.cursor,
+        }
+        holds_secret = self._context.http.redactor.holds_secret
+        if job.creation_response is not None:
+            kept["creation_response"] = pruned(job.creation_response, self._paths["creation_response"], holds_secret)
+        earlier = {
+            name: pruned(response, paths, holds_secret)
+            for name, response in job.creation_responses.items()
+            if (paths := {path[1:] for path in self._paths["creation_responses"] if not path or path[0] == name})
+        }
+        kept["creation_responses"] = earlier or None
+        return {name: value for name, value in kept.items() if value is not None}
+
+    def adopt(self, unit: Unit, kept: Mapping[str, Any]) -> Job:
+        """The job that state holds, as a job of this run."""
+        found, created_at = kept.get("id"), kept.get("created_at")
+        return Job(
+            unit,
+            attempt=int(kept.get("attempt") or 1),
+            id=None if found is None else as_text(found),
+            id_value=found,
+            request_hash=str(kept.get("request") or ""),
+            created_at=datetime.fromisoformat(created_at) if created_at else None,
+            adopted=True,
+            creation_response=Response.restored(kept.get("creation_response") or {}),
+            creation_responses={
+                name: Response.restored(part) for name, part in (kept.get("creation_responses") or {}).items()
+            },
+        )
+
+    # -- between the steps
+
+    def _tried(self, step: Step, job: Job, verb: Callable[[], Outcome]) -> Outcome:
+        try:
+            return verb()
+        except LoginError:
+            raise
+        except ReportError as error:
+            return Outcome(Means.FAIL, error=error.within(self._context.where(job.unit, job, step=step.value)))
+
+    def _after_poll(self, job: Job, outcome: Outcome) -> Outcome:
+        if outcome.status is JobStatus.COMPLETED:
+            try:
+                return replace(outcome, follow=self._creation.next_link(job))
+            except ReportError as error:
+                return Outcome(Means.FAIL, error=error.within(self._context.where(job.unit, job, step=Step.CREATION)))
+        if outcome.status in (JobStatus.FAILED, JobStatus.TIMED_OUT):
+            return self._with_reason(job, outcome)
+        return outcome
+
+    def _with_reason(self, job: Job, outcome: Outcome) -> Outcome:
+        """A failed job's outcome with what the API says when it is asked why."""
+        answer = self._errors.ask(job)
+        if answer is None:
+            return outcome
+        if answer.means is Means.EMPTY:
+            return replace(outcome, means=Means.EMPTY, error=None)
+        if answer.means is Means.OK and outcome.error is not None:
+            outcome.error.excerpt = answer.said or outcome.error.excerpt
+        elif answer.error is not None:
+            logger.debug("%s: the reason could not be read: %s", self._stream.name, answer.error.message)
+        return outcome
+
+    def _targets(self, job: Job) -> Outcome:
+        found = self._found(job)
+        if isinstance(found, Outcome):
+            return found
+        if found is None or not found or any(self._download.url(job, target) is None for target in found):
+            return self._none(job, counted=found is not None and self._range is not None)
+        job.targets = found
+        return Outcome(Means.OK)
+
+    def _found(self, job: Job) -> list[Any] | Outcome | None:
+        """The targets as far as they are known; without any way to find them there is one, which is null."""
+        answers = self._answers(job)
+        if isinstance(answers, Outcome):
+            return answers
+        if self._range is not None:
+            response, scope = answers[0]
+            count = range_of(self._range, response, scope)
+            return None if count is None else list(range(count))
+        if self._extractor is None:
+            return [None]
+        return self._extractor.targets(answers)
+
+    def _answers(self, job: Job) -> Answers | Outcome:
+        if self._target_requester is not None:
+            return self._target_requester.answers(job)
+        scope = self._context.scope(job)
+        polled = scope.get("polling_response", Response())
+        return [(polled, {**scope, "response": polled})]
+
+    def _none(self, job: Job, *, counted: bool) -> Outcome:
+        """What a completed job without a target means."""
+        if counted or self._download.expectations.rows(self._context.scope(job)) == 0:
+            return Outcome(Means.EMPTY)
+        if self._extractor is not None and self._extractor.none is Means.EMPTY:
+            return Outcome(Means.EMPTY)
+        source = self._extractor.source if self._extractor else self._stream.download_retriever.url
+        key = "download_target_extractor" if self._extractor else "download_retriever"
+        polled = job.polling_response or job.creation_response
+        error = RequestError(
+            f"the job is completed, and `{key}` finds no target in the answer ({source})",
+            where=self._context.where(job.unit, job, step=Step.TARGET.value),
+            excerpt=None if polled is None else self._context.said(polled, self._context.scope(job)),
+            hint=f"check `{key}`; where this means that there are no rows, set `download_target_extractor.none: empty`",
+        )
+        return Outcome(Means.NOT_READY, error=error)
+
+    @cached_property
+    def _paths(self) -> dict[str, set[Path]]:
+        return used_parts(self._stream, self._context.templates)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,112 @@
+"""What the steps of one stream have in common: its settings, the network, and the names that templates may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.errors import Where, excerpt
+from tap_asyncreport.job import partition_key
+from tap_asyncreport.lifecycle.rules import CompiledRule
+
+if TYPE_CHECKING:
+    from tap_asyncreport.clock import Clock
+    from tap_asyncreport.config.settings import Settings
+    from tap_asyncreport.config.streams import Stream
+    from tap_asyncreport.http import Http
+    from tap_asyncreport.job import Job, Unit
+    from tap_asyncreport.response import Response
+    from tap_asyncreport.templates import Extractor, Templates
+
+REQUEST_IDS = (
+    "x-request-id", "x-amzn-requestid", "x-amz-request-id", "x-ms-request-id", "request-id", "x-correlation-id",
+    "x-fb-trace-id", "x-guploader-uploadid", "x-trace-id",
+)  # fmt: skip
+
+
+class StreamContext:
+    """One stream's settings with everything that its steps need, compiled once."""
+
+    def __init__(self, settings: Settings, stream: Stream, http: Http, templates: Templates, clock: Clock) -> None:
+        self.settings = settings
+        self.stream = stream
+        self.http = http
+        self.templates = templates
+        self.clock = clock
+        self.rules = [
+            CompiledRule(rule, templates, f"{self.key}.responses[{n}]") for n, rule in enumerate(stream.responses)
+        ]
+        self.message = self.extractor(stream.status.message, "status.message")
+
+    @property
+    def key(self) -> str:
+        """Where the stream stands in the configuration."""
+        return f"streams.{self.stream.name}"
+
+    def extractor(self, source: str | None, key: str) -> Extractor | None:
+        """The extractor configured at `key` of the stream; None for none."""
+        return None if source is None else self.templates.extractor(source, f"{self.key}.{key}")
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        return self.settings.model_dump(by_alias=True, exclude={"secrets"})
+
+    def unit_scope(self, unit: Unit) -> dict[str, Any]:
+        """The names that hold before there is a job."""
+        scope: dict[str, Any] = {
+            "secrets": self.settings.secrets,
+            "vars": self.settings.vars,
+            "config": self._config,
+            "partition": unit.partition,
+        }
+        if unit.window is not None:
+            scope["window"] = unit.window if unit.view is None else unit.view
+        return scope
+
+    def scope(self, job: Job) -> dict[str, Any]:
+        """The names that hold for a job: its id and what the API has answered about it so far."""
+        scope = self.unit_scope(job.unit)
+        scope["job"] = job_view(job)
+        if job.creation_responses:
+            scope["creation_responses"] = job.creation_responses
+        if job.creation_response is not None:
+            scope["creation_response"] = job.creation_response
+        polled = job.polling_response or job.creation_response
+        if polled is not None:
+            scope["polling_response"] = polled
+        return scope
+
+    def where(self, unit: Unit, job: Job | None = None, **more: Any) -> Where:
+        """The place of work that an error speaks of."""
+        return Where(
+            stream=self.stream.name,
+            partition=partition_key(unit.partition) if unit.partition else None,
+            window=None if unit.window is None else str(unit.window),
+            job_id=None if job is None else job.id,
+            **more,
+        )
+
+    def said(self, response: Response, scope: Mapping[str, Any]) -> str | None:
+        """The API's own words: the message where the configuration knows one, then the beginning of the answer."""
+        message = None if self.message is None else self.message.first(response, scope)
+        words = response.text[:2000].encode("utf-8", "backslashreplace").decode()
+        return excerpt(f"{message}: {words}" if message not in (None, "") else words)
+
+
+def answered(where: Where, response: Response) -> Where:
+    """The place with what an answer adds to it: its code and the id by which the API's support finds it."""
+    request_id = next((response.headers[name] for name in REQUEST_IDS if name in response.headers), None)
+    return replace(where, status_code=response.status_code, request_id=request_id)
+
+
+def job_view(job: Job) -> dict[str, Any]:
+    """A job as templates see it."""
+    return {
+        "id": job.id if job.id_value is None else job.id_value,
+        "attempt": job.attempt,
+        "created_at": job.created_at,
+        "link": job.unit.link,
+        "cursor": job.unit.cursor,
+    }

@@ -1,0 +1,149 @@
+"""Creates the job: one request or several named ones, never blindly repeated."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.job import Job, Means, Outcome, Unit
+from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, Page, pages_of, put_json
+from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
+from tap_asyncreport.lifecycle.rules import Step
+from tap_asyncreport.response import Response
+from tap_asyncreport.templates.text import as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_asyncreport.config.requesters import CreationRequester as Config
+    from tap_asyncreport.lifecycle.context import StreamContext
+
+DEFAULT_ID = "$.id"
+_SIMPLE_PATH = re.compile(r"\$(\.[\w-]+|\[\d+\]|\['[^']*'\])+")
+
+
+class CreationRequester:
+    """The creation of a stream's jobs; `paginator` chains jobs of one window."""
+
+    def __init__(self, configs: Sequence[Config], context: StreamContext) -> None:
+        self._context = context
+        many = len(configs) > 1
+        keys = [f"creation_requester[{n}]" if many else "creation_requester" for n in range(len(configs))]
+        self.requesters = [
+            Requester(config, Step.CREATION, context, key, name=config.name)
+            for config, key in zip(configs, keys, strict=True)
+        ]
+        last, key = configs[-1], f"{context.key}.{keys[-1]}"
+        self._id_is_required = last.job_id is not None
+        self._id_source = last.job_id or DEFAULT_ID
+        self._job_id = context.templates.extractor(self._id_source, f"{key}.job_id")
+        self._pages = pages_of(last.paginator, context.templates, f"{key}.paginator")
+
+    def create(self, job: Job) -> Outcome:
+        """Makes the job, or adopts the one that exists; a step that is done is not repeated when called again."""
+        job.idempotency_key = job.idempotency_key or str(uuid.uuid4())
+        for requester in self.requesters[:-1]:
+            if requester.name in job.creation_responses:
+                continue
+            answer = self._ask(requester, job)
+            if answer.means is Means.DUPLICATE:
+                answer = self._adopted(answer, self._existing(answer, job))
+            if not answer.good:
+                return self._refused(answer)
+            job.creation_responses[requester.name or ""] = answer.response
+        return self._last(job)
+
+    def next_link(self, job: Job) -> Unit | None:
+        """The next job of a completed one's window, where jobs are chained and its answer says that there is more."""
+        answer = job.polling_response or job.creation_response
+        if self._pages is None or answer is None:
+            return None
+        unit = job.unit
+        page = self._pages.after(Page(unit.link, unit.cursor), answer, self._context.scope(job), 0)
+        return None if page is None else replace(unit, link=unit.link + 1, cursor=page.value)
+
+    def content(self, number: int, unit: Unit, scope: Mapping[str, Any]) -> dict[str, Any]:
+        """What the request of this number would be for a unit, without its headers."""
+        last = number == len(self.requesters) - 1
+        return self.requesters[number].content(scope, self._changes(unit) if last else UNCHANGED)
+
+    def _last(self, job: Job) -> Outcome:
+        requester = self.requesters[-1]
+        answer = self._ask(requester, job, self._changes(job.unit))
+        means = answer.means
+        if means is Means.DUPLICATE:
+            answer, found = self._adopt(answer, job)
+        elif answer.good:
+            found = self._job_id.first(answer.response, self._scope(requester, job, answer))
+            if found is None and self._id_is_required:
+                return answer.outcome(means=Means.FAIL, error=self._no_id(answer))
+        if not answer.good:
+            return self._refused(answer)
+        job.id_value, job.id = found, None if found is None else as_text(found)
+        job.created_at = self._context.clock.now()
+        job.adopted = means is Means.DUPLICATE
+        if requester.name is not None:
+            job.creation_responses[requester.name] = answer.response
+        job.creation_response = answer.response
+        return Outcome(means)
+
+    def _changes(self, unit: Unit) -> Changes:
+        if self._pages is None or unit.cursor is None:
+            return UNCHANGED
+        return self._pages.changes(Page(unit.link, unit.cursor))
+
+    def _ask(self, requester: Requester, job: Job, changes: Changes = UNCHANGED) -> Answer:
+        key = job.idempotency_key
+        if requester is not self.requesters[-1]:
+            key = str(uuid.uuid5(uuid.UUID(key), requester.name or ""))
+        return requester.ask(Asking(job.unit, job, self._context.scope(job)), changes, key=key)
+
+    def _scope(self, requester: Requester, job: Job, answer: Answer) -> dict[str, Any]:
+        return requester.answer_scope(self._context.scope(job), answer.response)
+
+    def _adopt(self, answer: Answer, job: Job) -> tuple[Answer, Any]:
+        found = self._existing(answer, job)
+        return self._adopted(answer, found), found
+
+    def _existing(self, answer: Answer, job: Job) -> Any:
+        """The id of the job that a refusal speaks of."""
+        scope = self._scope(self.requesters[-1], job, answer)
+        if answer.rule is not None and answer.rule.job_id is not None:
+            return answer.rule.job_id.first(answer.response, scope)
+        if answer.match is not None and answer.match.groups():
+            return answer.match.group(1)
+        return self._job_id.first(answer.response, scope)
+
+    def _adopted(self, answer: Answer, found: Any) -> Answer:
+        """The refusal as if it were the creation's answer; without an id it stays a refusal."""
+        if found is None:
+            return answer
+        response = answer.response
+        path = self._id_source if _SIMPLE_PATH.fullmatch(self._id_source) else DEFAULT_ID
+        if not isinstance(response.body, dict):
+            body: Any = put_json({}, path, found)
+        else:
+            try:
+                body = put_json(response.body, path, found)
+            except (KeyError, IndexError, TypeError):
+                body = {**response.body, "id": found}
+        patched = Response(body, headers=response.headers, status_code=response.status_code, url=response.url)
+        return replace(answer, means=Means.OK, response=patched)
+
+    def _refused(self, answer: Answer) -> Outcome:
+        if answer.means is not Means.DUPLICATE:
+            return answer.outcome()
+        code = answer.response.status_code
+        error = answer.complaint(
+            f"creating the job: the API answered {code}, which means that the job exists, but not which it is",
+            hint="let the rule's `job_id`, or a group in its `text`, find the id of the job that exists",
+        )
+        return answer.outcome(means=Means.BUSY, error=error, counts=True)
+
+    def _no_id(self, answer: Answer) -> Any:
+        return answer.complaint(
+            f"creating the job: the answer ({answer.response.status_code}) holds no job id at {self._id_source}",
+            hint="check `creation_requester.job_id`; where this is a refusal, say so in `creation_requester.responses`",
+        )

@@ -1,0 +1,119 @@
+"""What a download must come to: `expect`, held against the files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.errors import TransferError
+from tap_asyncreport.lifecycle.integrity import BrokenFile, contents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tap_asyncreport.lifecycle.context import StreamContext
+    from tap_asyncreport.response import Response
+    from tap_asyncreport.spool import SpooledFile
+
+_HASHES = ("md5", "sha256")
+_CHUNK = 1024 * 1024
+
+
+class Expectations:
+    """The extractors of `expect`; a JSONPath speaks of all files together, a template of each by itself."""
+
+    def __init__(self, context: StreamContext) -> None:
+        expect = context.stream.expect
+        self._rows = context.extractor(expect.rows, "expect.rows")
+        checks = {name: context.extractor(getattr(expect, name), f"expect.{name}") for name in ("bytes", *_HASHES)}
+        self._checks = {name: extractor for name, extractor in checks.items() if extractor is not None}
+
+    def rows(self, scope: Mapping[str, Any]) -> int | None:
+        """How many rows all files hold; None where that is not said. Raises TransferError for what is no number."""
+        if self._rows is None:
+            return None
+        found = [value for value in _flat(self._rows.all(scope.get("polling_response"), scope)) if value is not None]
+        try:
+            return sum(_whole(value) for value in found) if found else None
+        except (TypeError, ValueError):
+            raise TransferError(f"the expected rows are no number: {found[0]!r}", hint="check `expect.rows`") from None
+
+    def check_file(self, file: SpooledFile, response: Response, scope: Mapping[str, Any]) -> None:
+        """Holds one file against the templates; raises TransferError."""
+        for name, extractor in self._checks.items():
+            if not extractor.source.startswith("$"):
+                expected = extractor.first(response, {**scope, "response": response})
+                self._compare(name, [file], expected)
+
+    def check_all(self, files: Sequence[SpooledFile], scope: Mapping[str, Any]) -> None:
+        """Holds the files against the JSONPaths, one value for all or one for each; raises TransferError."""
+        for name, extractor in self._checks.items():
+            if extractor.source.startswith("$"):
+                found = list(_flat(extractor.all(scope.get("polling_response"), scope)))
+                if len(found) == len(files) and len(files) > 1:
+                    for file, expected in zip(files, found, strict=True):
+                        self._compare(name, [file], expected)
+                elif found:
+                    self._compare(name, files, found[0])
+
+    def _compare(self, name: str, files: Sequence[SpooledFile], expected: Any) -> None:
+        """As the bytes came, or as they are without compression: APIs mean either."""
+        if expected in (None, ""):
+            return
+        got = str(sum(file.size for file in files)) if name == "bytes" else _measured(name, _raw(files))
+        if _agrees(name, expected, got):
+            return
+        try:
+            if _agrees(name, expected, _measured(name, (data for file in files for data in contents(file.path)))):
+                return
+        except BrokenFile:
+            pass
+        raise TransferError(
+            f"the download has {name} {got}, and {expected} was expected",
+            hint=f"the transfer may have gone wrong; otherwise check `expect.{name}`",
+        )
+
+
+def _flat(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    return int(value.replace(",", "")) if isinstance(value, str) else int(value)
+
+
+def _raw(files: Sequence[SpooledFile]) -> Iterator[bytes]:
+    for file in files:
+        with file.path.open("rb") as opened:
+            while data := opened.read(_CHUNK):
+                yield data
+
+
+def _measured(name: str, chunks: Iterable[bytes]) -> str:
+    if name == "bytes":
+        return str(sum(len(data) for data in chunks))
+    digest = hashlib.new(name, usedforsecurity=False)
+    for data in chunks:
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _agrees(name: str, expected: Any, got: str) -> bool:
+    if name == "bytes":
+        try:
+            return _whole(expected) == int(got)
+        except (TypeError, ValueError):
+            return False
+    text = str(expected).strip().strip('"')
+    for prefix in (f"{name}:", f"{name}=", f"{name}-"):
+        if text.lower().startswith(prefix):
+            text = text[len(prefix) :]
+    return text.lower() == got or text.rstrip("=") == base64.b64encode(bytes.fromhex(got)).decode().rstrip("=")

@@ -1,0 +1,217 @@
+"""Asks for the status of one job, or of several in one request, and says what its words mean."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.errors import JobError, ReportError
+from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
+from tap_asyncreport.job import Job, JobStatus, Means, Outcome
+from tap_asyncreport.lifecycle.context import job_view
+from tap_asyncreport.lifecycle.paginators import FIRST, pages_of
+from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
+from tap_asyncreport.lifecycle.rules import Step
+from tap_asyncreport.lifecycle.status_words import combined, flattened, shown, status_of, words_to_add
+from tap_asyncreport.response import Response
+
+if TYPE_CHECKING:
+    from tap_asyncreport.config.requesters import PollingRequester as Config
+    from tap_asyncreport.lifecycle.context import StreamContext
+
+logger = logging.getLogger("tap-asyncreport")
+_FALSE = ("", "false", "no", "0", "none", "null")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A job's own answer, and the names with which it is judged."""
+
+    answer: Answer
+    response: Response
+    scope: Mapping[str, Any]
+
+
+class PollingRequester:
+    """The polls of a stream's jobs; without a request a job counts as completed as soon as it exists."""
+
+    def __init__(self, config: Config | None, context: StreamContext) -> None:
+        stream, templates = context.stream, context.templates
+        self._context = context
+        self._status = stream.status
+        self.requester = None if config is None else Requester(config, Step.POLLING, context, Step.POLLING)
+        self._select = None if config is None else context.extractor(config.select, "polling_requester.select")
+        key = f"{context.key}.polling_requester.paginator"
+        self._pages = None if config is None else pages_of(config.paginator, templates, key)
+        self._word = templates.extractor(stream.status.extractor, f"{context.key}.status.extractor")
+        ready = stream.status.ready_when
+        self._ready = None if ready is None else templates.template(ready, f"{context.key}.status.ready_when")
+        self._wait = context.extractor(stream.jobs.poll_wait, "jobs.poll_wait")
+        self._progress = context.extractor(stream.jobs.progress, "jobs.progress")
+        self._warned: set[str] = set()
+        self._lock = threading.Lock()
+
+    def poll(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """One outcome for each job, in their order; jobs whose requests differ are asked for separately."""
+        if self.requester is None:
+            return [Outcome(Means.OK, status=JobStatus.COMPLETED) for _ in jobs]
+        outcomes: dict[Job, Outcome] = {}
+        for group in self._groups(jobs):
+            outcomes.update(self._poll_group(self.requester, group))
+        return [outcomes[job] for job in jobs]
+
+    def _groups(self, jobs: Sequence[Job]) -> list[list[Job]]:
+        if len(jobs) == 1 or self.requester is None:
+            return [list(jobs)]
+        groups: dict[str, list[Job]] = {}
+        for job in jobs:
+            groups.setdefault(self._rest(self.requester, job), []).append(job)
+        return list(groups.values())
+
+    def _rest(self, requester: Requester, job: Job) -> str:
+        """The request of a job without the job: the same for all that may share a poll."""
+        try:
+            return repr(requester.content({**self._context.unit_scope(job.unit), "jobs": []}))
+        except ReportError:
+            return repr((job.unit.partition, job.unit.window and requester.uses("window")))
+
+    def _poll_group(self, requester: Requester, jobs: list[Job]) -> Iterator[tuple[Job, Outcome]]:
+        views = [job_view(job) for job in jobs]
+        waiting = {id(job): job for job in jobs}
+        page = FIRST
+        while True:
+            asking = Asking(jobs[0].unit, jobs[0], {**self._context.scope(jobs[0]), "jobs": views})
+            changes = self._pages.changes(page) if self._pages else None
+            answer = requester.ask(asking, changes) if changes else requester.ask(asking)
+            if not answer.good:
+                yield from ((job, self._unanswered(answer, job, alone=len(jobs) == 1)) for job in waiting.values())
+                return
+            following = None
+            if self._pages is not None:
+                seen = requester.answer_scope(asking.scope, answer.response)
+                following = self._pages.after(page, answer.response, seen, 1)
+            for job in list(waiting.values()):
+                outcome = self._judged(answer, job, last=following is None)
+                if outcome is not None:
+                    del waiting[id(job)]
+                    yield job, outcome
+            if following is None or not waiting:
+                return
+            page = following
+
+    def _unanswered(self, answer: Answer, job: Job, *, alone: bool) -> Outcome:
+        if answer.means is Means.NOT_READY:
+            return answer.outcome(means=Means.OK, status=JobStatus.RUNNING, word="not ready", error=None)
+        if answer.means is Means.JOB_GONE and answer.rule is None and not alone:
+            # one 404 for many jobs says nothing of each
+            return answer.outcome(means=Means.RETRY, error=self._of(answer, job))
+        return answer.outcome(error=self._of(answer, job))
+
+    def _of(self, answer: Answer, job: Job) -> ReportError | None:
+        """The shared answer's error, told of this job."""
+        error = answer.error
+        if error is None:
+            return None
+        place = self._context.where(job.unit, job).within(error.where)
+        told = type(error)(error.message, hint=error.hint, where=place)
+        told.excerpt = error.excerpt
+        return told
+
+    def _judged(self, answer: Answer, job: Job, *, last: bool) -> Outcome | None:
+        """What the answer says of one job; None where it stands on a later page."""
+        assert self.requester is not None
+        try:
+            response, scope = answer.response, self._context.scope(job)
+            if self._select is not None:
+                picked = self._select.first(response, {**scope, "response": response, "polling_response": response})
+                if picked is None:
+                    return self._unlisted(answer, job) if last else None
+                response = _picked(picked, response)
+            job.polling_response = response
+            scope = {**scope, "response": answer.response, "polling_response": response}
+            return self._outcome(_Seen(answer, response, scope), job)
+        except ReportError as error:
+            return Outcome(Means.FAIL, error=error.within(self._context.where(job.unit, job).within(answer.where)))
+
+    def _unlisted(self, answer: Answer, job: Job) -> Outcome:
+        error = answer.complaint(
+            f"the answer lists no object for this job ({self._select.source if self._select else ''})",
+            hint="check `polling_requester.select`",
+        )
+        error = error.within(self._context.where(job.unit, job))
+        return Outcome(Means.RETRY, wait=self._asked(answer.response, {}), error=error)
+
+    def _outcome(self, seen: _Seen, job: Job) -> Outcome:
+        words = flattened(self._word.all(seen.response, seen.scope))
+        found = [status_of(self._status, word) for word in words]
+        word = shown(words)
+        if not words or None in found:
+            unknown = shown([word for word, status in zip(words, found, strict=True) if status is None])
+            if self._status.unknown == "fail":
+                return Outcome(Means.FAIL, error=self._unknown(seen, job, unknown), word=word)
+            self._warn(unknown)
+            found = [status or JobStatus.RUNNING for status in found]
+        status = combined([each for each in found if each is not None])
+        if status is JobStatus.COMPLETED and not self._is_ready(seen.scope):
+            status = JobStatus.RUNNING
+        progress = None if self._progress is None else self._progress.first(seen.response, seen.scope)
+        failed = status in (JobStatus.FAILED, JobStatus.TIMED_OUT)
+        return Outcome(
+            Means.OK,
+            wait=self._asked(seen.response, seen.scope),
+            error=self._failed(seen, job, status, word) if failed else None,
+            status=status,
+            word=word,
+            progress=progress,
+        )
+
+    def _is_ready(self, scope: Mapping[str, Any]) -> bool:
+        if self._ready is None:
+            return True
+        ready = self._ready.render(scope)
+        return ready.strip().lower() not in _FALSE if isinstance(ready, str) else bool(ready)
+
+    def _asked(self, response: Response, scope: Mapping[str, Any]) -> float | None:
+        """The wait until the next poll that the answer asks for."""
+        now = self._context.clock.now()
+        wait = None if self._wait is None else parse_wait(self._wait.first(response, scope), now)
+        return wait or parse_retry_after(response.headers.get("retry-after"), now)
+
+    def _complaint(self, seen: _Seen, job: Job, message: str, hint: str | None) -> JobError:
+        said = self._context.said(seen.response, seen.scope)
+        place = self._context.where(job.unit, job).within(seen.answer.where)
+        return JobError(message, where=place, excerpt=said, hint=hint)
+
+    def _failed(self, seen: _Seen, job: Job, status: JobStatus, word: str) -> JobError:
+        what = "failed" if status is JobStatus.FAILED else "timed out at the API"
+        return self._complaint(seen, job, f"the job {what}: its status is {word!r}", None)
+
+    def _unknown(self, seen: _Seen, job: Job, word: str) -> JobError:
+        if not word:
+            message = f"the answer holds no status at {self._status.extractor}"
+            return self._complaint(seen, job, message, "check `status.extractor`")
+        known, line = words_to_add(self._status, word)
+        message = f"the status {word!r} is not known; known are {known}"
+        hint = f"say what it means under `status.mapping`, for example `{line}`; or set `status.unknown: running`"
+        return self._complaint(seen, job, message, hint)
+
+    def _warn(self, word: str) -> None:
+        with self._lock:
+            fresh = word not in self._warned
+            self._warned.add(word)
+        if fresh:
+            stream = self._context.stream.name
+            logger.warning("%s: the status %r is not known, and taken as running; see `status.mapping`", stream, word)
+
+
+def _picked(value: Any, answer: Response) -> Response:
+    """The selected part as an answer of its own; JSON in a text, as batch calls hold it, is read."""
+    if isinstance(value, str):
+        from tap_asyncreport.http.reply import json_of
+
+        parsed = json_of(value.encode())
+        value = parsed if isinstance(parsed, dict | list) else value
+    return Response(value, headers=answer.headers, status_code=answer.status_code, url=answer.url)

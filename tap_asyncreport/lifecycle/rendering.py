@@ -1,0 +1,69 @@
+"""From rendered templates to what travels: query parameters, headers, and the three kinds of body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from tap_asyncreport.lifecycle.paginators import put_json
+from tap_asyncreport.templates.text import as_text, to_json
+
+if TYPE_CHECKING:
+    from tap_asyncreport.config.requesters import Requester
+    from tap_asyncreport.templates import Template, Templates
+
+JSON_TYPE = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+def pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Query parameters: a null drops the key, a list repeats it."""
+    for name, value in values.items():
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if each is not None:
+                yield name, as_text(each)
+
+
+def form_pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Form fields: nested keys and lists in brackets, `a[b][]`; an item that is a mapping is numbered, `a[0][b]`."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from form_pairs(f"{name}[{key}]", inner)
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from form_pairs(f"{name}[{index if isinstance(inner, Mapping) else ''}]", inner)
+    elif value is not None:
+        yield name, as_text(value)
+
+
+class Body:
+    """The body of a request: `json`, `form`, `body`, or none of them."""
+
+    def __init__(self, config: Requester, templates: Templates, key: str) -> None:
+        self.kind = next((name for name in ("json", "form", "body") if _given(config, name) is not None), None)
+        source = _given(config, self.kind) if self.kind else None
+        self._raw = source if config.raw else None
+        self.template: Template | None = None
+        if source is not None and not config.raw:
+            self.template = templates.template(source, f"{key}.{self.kind}")
+
+    def value(self, scope: Mapping[str, Any]) -> Any:
+        """The body as configured, rendered."""
+        return self._raw if self.template is None else self.template.render(scope)
+
+    def encoded(self, scope: Mapping[str, Any], into: tuple[str, Any] | None = None) -> tuple[bytes | None, str | None]:
+        """The bytes and their media type; `into` is a JSON path and the value to put there."""
+        value = self.value(scope)
+        if into is not None:
+            value = put_json(value, *into)
+        if self.kind == "json" or into is not None:
+            return to_json(value).encode(), JSON_TYPE
+        if self.kind == "form":
+            fields = [pair for name, inner in (value or {}).items() for pair in form_pairs(name, inner)]
+            return urlencode(fields).encode(), FORM_TYPE
+        return (None if value is None else as_text(value).encode()), None
+
+
+def _given(config: Requester, name: str) -> Any:
+    return config.json_ if name == "json" else getattr(config, name)

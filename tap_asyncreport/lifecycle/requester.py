@@ -1,0 +1,256 @@
+"""What the steps share: one request from configuration and context, its answer classified."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.errors import LoginError, ReportError, RequestError, Where
+from tap_asyncreport.http.calls import Call
+from tap_asyncreport.http.network import NetworkError
+from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
+from tap_asyncreport.job import Means, Outcome
+from tap_asyncreport.lifecycle.context import answered
+from tap_asyncreport.lifecycle.hints import hint_for
+from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes
+from tap_asyncreport.lifecycle.rendering import Body, pairs
+from tap_asyncreport.lifecycle.rules import CompiledRule, Step, Verdict, classify, parse_codes
+from tap_asyncreport.response import Response
+from tap_asyncreport.templates.text import as_text
+
+if TYPE_CHECKING:
+    import re
+
+    from tap_asyncreport.config.requesters import Requester as Config
+    from tap_asyncreport.http import Reply
+    from tap_asyncreport.job import Job, Unit
+    from tap_asyncreport.lifecycle.context import StreamContext
+
+logger = logging.getLogger("tap-asyncreport")
+
+DOING: Mapping[Step, str] = {
+    Step.CREATION: "creating the job",
+    Step.POLLING: "asking for the job's status",
+    Step.TARGET: "asking for the download targets",
+    Step.DOWNLOAD: "downloading",
+    Step.ABORT: "aborting the job",
+    Step.DELETE: "deleting the job",
+    Step.ERROR: "asking why the job failed",
+    Step.PARTITION: "listing the partitions",
+}
+_ANSWER_NAMES = {Step.CREATION: "creation_response", Step.POLLING: "polling_response"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request came to; `error` says what to tell where it is not a good answer."""
+
+    means: Means
+    response: Response = field(default_factory=Response)
+    where: Where = field(default_factory=Where)
+    said: str | None = None
+    wait: float | None = None
+    error: ReportError | None = None
+    rule: CompiledRule | None = None
+    match: re.Match[str] | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether the step may go on with this answer."""
+        return self.means is Means.OK
+
+    def outcome(self, **changes: Any) -> Outcome:
+        """The answer as the outcome of a verb."""
+        return replace(Outcome(self.means, wait=self.wait, error=self.error), **changes)
+
+    def complaint(self, message: str, *, hint: str | None = None) -> ReportError:
+        """An error about this answer, with its place and the API's words."""
+        return RequestError(message, where=self.where, excerpt=self.said, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """For whom a request is made: the unit, its job if there is one, and the names that templates see."""
+
+    unit: Unit
+    job: Job | None
+    scope: Mapping[str, Any]
+
+
+def read_whole(reply: Reply) -> Response:
+    """The answer with its whole body, decoded."""
+    return reply.answer()
+
+
+class Requester:
+    """One configured request of one step; raises ConfigurationError and TemplateError when it cannot be compiled."""
+
+    def __init__(
+        self, config: Config, step: Step, context: StreamContext, key: str, *, name: str | None = None
+    ) -> None:
+        templates, key = context.templates, f"{context.key}.{key}"
+        self.config = config
+        self.step = step
+        self.name = name
+        self._context = context
+        self._url = templates.template(config.url, f"{key}.request")
+        self._params = templates.template(config.params, f"{key}.params")
+        self._headers = templates.template(config.headers, f"{key}.headers")
+        self.body = Body(config, templates, key)
+        own = [CompiledRule(rule, templates, f"{key}.responses[{n}]") for n, rule in enumerate(config.responses)]
+        self.rules = [*own, *context.rules]
+        self._repeated = parse_codes([code for code in config.retry.on if code != "timeout"])
+        self._follow = not any(rule.covers(range(300, 400)) for rule in own)
+        self.repeats_timeouts = "timeout" in config.retry.on or config.idempotency_header is not None
+
+    def uses(self, name: str) -> bool:
+        """Whether the request's templates use this name."""
+        parts = [self._url, self._params, self._headers, self.body.template]
+        return any(path[0] == name for part in parts if part is not None for path in part.paths)
+
+    def url(self, scope: Mapping[str, Any]) -> str | None:
+        """The rendered URL or path; None where it is null or empty."""
+        return self._url.text(scope) or None
+
+    def content(self, scope: Mapping[str, Any], changes: Changes = UNCHANGED) -> dict[str, Any]:
+        """Method, URL, parameters and body as they would be sent, without headers."""
+        params = {**({} if changes.url else self._params.render(scope)), **changes.params}
+        body, _ = self.body.encoded(scope, changes.json)
+        return {
+            "method": self.config.method,
+            "url": changes.url or self.url(scope),
+            "params": list(pairs(params)),
+            "body": None if body is None else body.decode("utf-8", "surrogateescape"),
+        }
+
+    def call(self, asking: Asking, changes: Changes = UNCHANGED, key: str | None = None) -> Call:
+        """The request, rendered; raises TemplateError, and RequestError where its URL is null."""
+        scope = asking.scope
+        url = changes.url or self.url(scope)
+        if url is None:
+            raise RequestError(f"the URL of {self.step} is null", hint=f"check `{self.step}.request`")
+        params = {**({} if changes.url else self._params.render(scope)), **changes.params}
+        body, media_type = self.body.encoded(scope, changes.json)
+        headers = {name: as_text(value) for name, value in self._headers.render(scope).items() if value is not None}
+        headers = {**headers, **changes.headers}
+        if media_type is not None and not any(name.lower() == "content-type" for name in headers):
+            headers["Content-Type"] = media_type
+        if key is not None and self.config.idempotency_header is not None:
+            headers[self.config.idempotency_header] = key
+        return Call(
+            step=self.step,
+            stream=self._context.stream.name,
+            job_id=None if asking.job is None else asking.job.id,
+            method=self.config.method,
+            url=url,
+            params=tuple(pairs(params)),
+            headers=tuple(headers.items()),
+            body=body,
+            scope=scope,
+            follow=self._follow,
+        )
+
+    def ask(
+        self,
+        asking: Asking,
+        changes: Changes = UNCHANGED,
+        *,
+        key: str | None = None,
+        read: Callable[[Reply], Response] | None = None,
+    ) -> Answer:
+        """Sends the request once, and once more with fresh credentials where they were refused; raises LoginError.
+
+        `read` takes the body in a way of its own, and then the reply is its to close.
+        """
+        where = self._context.where(asking.unit, asking.job, step=self.label)
+        try:
+            return self._ask(asking, changes, key, read, where)
+        except LoginError as error:
+            raise error.within(where) from error
+        except ReportError as error:
+            return Answer(Means.FAIL, where=where, error=error.within(where))
+        except NetworkError as error:
+            return self._lost(error, where)
+
+    def _ask(
+        self,
+        asking: Asking,
+        changes: Changes,
+        key: str | None,
+        read: Callable[[Reply], Response] | None,
+        where: Where,
+    ) -> Answer:
+        http, refreshed = self._context.http, False
+        while True:
+            call = self.call(asking, changes, key)
+            credentials = http.credentials(self.config.authenticator, call.url)
+            reply = http.send(call, credentials, stream=read is not None)
+            response = read_whole(reply) if read is None else read(reply)
+            place = answered(replace(where, request_line=reply.request_line), response)
+            answer = self._judged(response, asking.scope, place)
+            logger.debug("%s: %s answered %s: %s", self.label, reply.request_line, response.status_code, answer.means)
+            if answer.means is not Means.AUTH_EXPIRED:
+                return answer
+            reply.close()
+            if credentials is None and self.step is Step.DOWNLOAD:  # a presigned link that is no longer good
+                return replace(answer, means=Means.LINK_EXPIRED)
+            if refreshed or credentials is None or not credentials.refresh(reply.token):
+                raise self._refused(answer, anonymous=credentials is None, refreshed=refreshed)
+            refreshed = True
+
+    @property
+    def label(self) -> str:
+        """The step, and its name where it has one."""
+        return f"{self.step} {self.name}" if self.name else self.step.value
+
+    def answer_scope(self, scope: Mapping[str, Any], response: Response) -> dict[str, Any]:
+        """The scope in which an answer is judged: `response` is the one at hand, which also has its step's name."""
+        names = {"response", _ANSWER_NAMES.get(self.step, "response"), self.name or "response"}
+        return {**scope, **dict.fromkeys(names, response)}
+
+    def _judged(self, response: Response, scope: Mapping[str, Any], where: Where) -> Answer:
+        scope = self.answer_scope(scope, response)
+        verdict = classify(self.step, self.rules, response, scope, repeated=self._repeated)
+        said = self._context.said(response, scope)
+        answer = Answer(verdict.means, response, where, said, rule=verdict.rule, match=verdict.match)
+        if answer.good:
+            return answer
+        wait, asked = self._wait(verdict, response, scope)
+        message = f"{DOING[self.step]}: the API answered {response.status_code}{asked}"
+        hint = hint_for(self.step, verdict, response.status_code)
+        return replace(answer, wait=wait, error=answer.complaint(message, hint=hint))
+
+    def _wait(self, verdict: Verdict, response: Response, scope: Mapping[str, Any]) -> tuple[float | None, str]:
+        """Seconds that the answer asks for by its rule's `wait` or by Retry-After, and the words for it."""
+        now = self._context.clock.now()
+        if verdict.rule is not None and verdict.rule.wait is not None:
+            wait = parse_wait(verdict.rule.wait.first(response, scope), now)
+            if wait is not None:
+                return wait, ""
+        header = response.headers.get("retry-after")
+        return parse_retry_after(header, now), f" (Retry-After: {header})" if header else ""
+
+    def _refused(self, answer: Answer, *, anonymous: bool, refreshed: bool) -> LoginError:
+        code = answer.response.status_code
+        if anonymous:
+            message = f"{DOING[self.step]}: the API answered {code}, and the call carried no credentials"
+            hint = f"set `authenticator`, or `{self.step}.authenticator: inherit` for another origin"
+        elif refreshed:
+            message = f"{DOING[self.step]}: the API refused a fresh token ({code})"
+            hint = "check what the credentials may do"
+        else:
+            message = f"{DOING[self.step]}: the API refused the credentials ({code})"
+            hint = "check `authenticator` and `secrets`"
+        return LoginError(message, where=answer.where, excerpt=answer.said, hint=hint)
+
+    def _lost(self, error: NetworkError, where: Where) -> Answer:
+        """No whole answer came; only a creation that may have arrived is not worth another try."""
+        place = replace(where, request_line=error.request_line)
+        message, hint = f"{DOING[self.step]}: {error.message}", error.hint
+        if self.step is not Step.CREATION or not error.sent or self.repeats_timeouts:
+            return Answer(Means.RETRY, where=place, error=RequestError(message, where=place, hint=hint))
+        message += "; the job may exist, so the call is not repeated"
+        hint = "set `idempotency_header`, or `retry: {on: [timeout]}` where a second job does no harm"
+        return Answer(Means.FAIL, where=place, error=RequestError(message, where=place, hint=hint))
