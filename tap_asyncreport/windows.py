@@ -6,6 +6,7 @@ Everything here is plain arithmetic on instants that are given; no clock is read
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -117,7 +118,7 @@ class Calendar:
         end = incremental.end if incremental.end is not None else end_date
         self._grain = Grain(self._zone, self._granularity, first_day=self._first_day(start))
         self._start = None if start is None else self._grain.floor(self._instant(start))
-        self._end = None if end is None else self._grain.ceil(self._instant(end, days_later=1))
+        self._end = self._last_instant(end)
         self._plans: dict[datetime | None, Plan] = {}
 
     def windows(self, until: datetime | None, pending: Iterable[Window] = ()) -> Plan:
@@ -288,9 +289,17 @@ class Calendar:
             return self._zone.day_start(moment + days_later * DAY)
         return moment.astimezone(UTC) if moment.tzinfo else self._zone.instant(moment)
 
+    def _last_instant(self, end: date | datetime | None) -> datetime | None:
+        with suppress(OverflowError):  # the last day of the calendar, 9999-12-31, means no end
+            return None if end is None else self._grain.ceil(self._instant(end, days_later=1))
+        return None
+
     def _first_day(self, start: date | datetime | None) -> date:
         """From where a clock of several days counts: the start's day, or the week's first day where weeks are cut."""
-        day = MONDAY if start is None else self._zone.day_of(self._instant(start))
+        try:
+            day = MONDAY if start is None else self._zone.day_of(self._instant(start))
+        except OverflowError:
+            raise self._error(f"no calendar holds {start}", "start") from None
         if self._cut and whole_days(self._granularity) == DAYS_OF_WEEK:
             return self._zone.day_of(self._cut.floor(self._zone.day_start(day)))
         return day
