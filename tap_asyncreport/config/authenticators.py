@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from tap_asyncreport.config.values import Duration, Model, timedelta
+from tap_asyncreport.config.values import Duration, Model, Renders, kind_of
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.requesters import Requester
 
-Secret = Annotated[str, Field(description="Text, usually a template over `secrets`.", examples=["{{ secrets.token }}"])]
+Secret = Annotated[
+    str, Field(description="Text, usually a template over `secrets`.", examples=["{{ secrets.token }}"]), Renders.TEMPLATE
+]
+Text = Annotated[str, Renders.TEMPLATE]
+Value = Annotated[Any, Renders.TEMPLATE]
+Found = Annotated[str, Renders.EXTRACTOR]
+
+
+Scopes = Annotated[Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")], Discriminator(kind_of)]
 
 
 class NoAuthenticator(Model):
@@ -49,8 +58,8 @@ class TokenPlacement(Model):
 
     header: str = Field("Authorization", description="Header that carries the token.", examples=["x-amz-access-token"])
     prefix: str | None = Field(None, description="Text before the token in the header; `Bearer ` where the header is Authorization, else none.", examples=["Bearer "])
-    token: str = Field("$.access_token", description="Extractor of the token from the answer.", examples=["$.access_token"])
-    expires_in: str = Field("$.expires_in", description="Extractor of the token's life in seconds; none means until it is refused.", examples=["$.expires_in"])
+    token: Found = Field("$.access_token", description="Extractor of the token from the answer.", examples=["$.access_token"])
+    expires_in: Found = Field("$.expires_in", description="Extractor of the token's life in seconds; none means until it is refused.", examples=["$.expires_in"])
     refresh_before: Duration = Field(timedelta(seconds=60), description="Fetch a new token this long before the old one ends.", examples=["60s"])
 
 
@@ -59,7 +68,7 @@ class OAuth2(TokenPlacement):
 
     type: Literal["oauth2"]
     grant: Literal["client_credentials", "refresh_token", "password"] = Field("client_credentials", description="The grant.", examples=["refresh_token"])
-    token_url: str = Field(description="Where tokens are fetched; a path is appended to `base_url`.", examples=["https://login.example.com/oauth/token"])
+    token_url: Text = Field(description="Where tokens are fetched; a path is appended to `base_url`.", examples=["https://login.example.com/oauth/token"])
     method: Literal["POST", "GET"] = Field("POST", description="Method of the token call.", examples=["POST"])
     client_id: Secret | None = None
     client_secret: Secret | None = None
@@ -67,10 +76,10 @@ class OAuth2(TokenPlacement):
     username: Secret | None = None
     password: Secret | None = None
     client_auth: Literal["body", "basic"] = Field("body", description="Where the client's id and secret go.", examples=["basic"])
-    scopes: list[str] | str | None = Field(None, description="Scopes asked for.", examples=[["reports.read"]])
-    audience: str | None = Field(None, description="Audience asked for.", examples=["https://api.example.com"])
-    extra: dict[str, Any] = Field({}, description="Further parameters of the token call.", examples=[{"resource": "x"}])
-    token_headers: dict[str, str] = Field({}, description="Headers of the token call.", examples=[{"Accept": "application/json"}])
+    scopes: Scopes | None = Field(None, description="Scopes asked for.", examples=[["reports.read"]])
+    audience: Text | None = Field(None, description="Audience asked for.", examples=["https://api.example.com"])
+    extra: dict[str, Value] = Field({}, description="Further parameters of the token call.", examples=[{"resource": "x"}])
+    token_headers: dict[str, Text] = Field({}, description="Headers of the token call.", examples=[{"Accept": "application/json"}])
 
 
 class SessionLogin(TokenPlacement):
@@ -78,7 +87,7 @@ class SessionLogin(TokenPlacement):
 
     type: Literal["session"]
     login: Requester = Field(description="The request that logs in.", examples=["POST /login"])
-    token: str = Field("$.token", description="Extractor of the token from the login's answer.", examples=["$.token"])
+    token: Found = Field("$.token", description="Extractor of the token from the login's answer.", examples=["$.token"])
 
 
 class Jwt(TokenPlacement):
@@ -87,22 +96,22 @@ class Jwt(TokenPlacement):
     type: Literal["jwt"]
     algorithm: Literal["RS256", "ES256", "HS256"] = Field("RS256", description="Signature algorithm.", examples=["ES256"])
     key: Secret
-    claims: dict[str, Any] = Field({}, description="Claims; `iat` and `exp` are added.", examples=[{"iss": "{{ vars.issuer }}", "aud": "appstoreconnect-v1"}])
+    claims: dict[str, Value] = Field({}, description="Claims; `iat` and `exp` are added.", examples=[{"iss": "{{ vars.issuer }}", "aud": "appstoreconnect-v1"}])
     lifetime: Duration = Field(timedelta(minutes=20), description="Life of a signed token.", examples=["20m"])
-    headers: dict[str, Any] = Field({}, description="JOSE headers beside `alg` and `typ`.", examples=[{"kid": "{{ vars.key_id }}"}])
-    token_url: str | None = Field(None, description="Where the signed token is exchanged for an access token.", examples=["https://oauth2.example.com/token"])
+    headers: dict[str, Value] = Field({}, description="JOSE headers beside `alg` and `typ`.", examples=[{"kid": "{{ vars.key_id }}"}])
+    token_url: Text | None = Field(None, description="Where the signed token is exchanged for an access token.", examples=["https://oauth2.example.com/token"])
     grant_type: str = Field("urn:ietf:params:oauth:grant-type:jwt-bearer", description="grant_type of the exchange.", examples=["client_credentials"])
     assertion_field: str = Field("assertion", description="Form field that carries the signed token in the exchange.", examples=["client_assertion"])
-    extra: dict[str, Any] = Field({}, description="Further form fields of the exchange.", examples=[{"scope": "x"}])
+    extra: dict[str, Value] = Field({}, description="Further form fields of the exchange.", examples=[{"scope": "x"}])
 
 
 class GoogleServiceAccount(Model):
     """A Google service account's key, with its access tokens."""
 
     type: Literal["google_service_account"]
-    key: Any = Field(description="The key file's content (mapping or JSON text) or, for the file's owner, a template over `secrets`.", examples=["{{ secrets.google_key }}"])
-    scopes: list[str] = Field(description="Scopes asked for.", examples=[["https://www.googleapis.com/auth/dfareporting"]])
-    subject: str | None = Field(None, description="User to act for (domain-wide delegation).", examples=["ads@example.com"])
+    key: Value = Field(description="The key file's content (mapping or JSON text) or, for the file's owner, a template over `secrets`.", examples=["{{ secrets.google_key }}"])
+    scopes: list[Text] = Field(description="Scopes asked for.", examples=[["https://www.googleapis.com/auth/dfareporting"]])
+    subject: Text | None = Field(None, description="User to act for (domain-wide delegation).", examples=["ads@example.com"])
 
 
 class AwsSigV4(Model):
@@ -112,8 +121,8 @@ class AwsSigV4(Model):
     access_key: Secret
     secret_key: Secret
     session_token: Secret | None = None
-    region: str = Field(description="AWS region.", examples=["eu-central-1"])
-    service: str = Field(description="AWS service name.", examples=["athena"])
+    region: Text = Field(description="AWS region.", examples=["eu-central-1"])
+    service: Text = Field(description="AWS service name.", examples=["athena"])
 
 
 class OAuth1(Model):
@@ -125,10 +134,13 @@ class OAuth1(Model):
     token: Secret | None = None
     token_secret: Secret | None = None
     signature_method: Literal["HMAC-SHA1", "HMAC-SHA256", "PLAINTEXT"] = Field("HMAC-SHA1", description="Signature method.", examples=["HMAC-SHA256"])
-    realm: str | None = Field(None, description="Realm of the Authorization header.", examples=["1234567"])
+    realm: Text | None = Field(None, description="Realm of the Authorization header.", examples=["1234567"])
 
 
 Authenticator = Annotated[
     NoAuthenticator | ApiKey | Basic | Bearer | OAuth2 | SessionLogin | Jwt | GoogleServiceAccount | AwsSigV4 | OAuth1,
     Field(discriminator="type"),
+]
+Authentication = Annotated[
+    Annotated[Literal["inherit", "none"], Tag("text")] | Annotated[Authenticator, Tag("mapping")], Discriminator(kind_of)
 ]

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from tap_asyncreport.config.authenticators import Authenticator, SessionLogin
-from tap_asyncreport.config.values import ByteSize, Duration, Model, timedelta
+from tap_asyncreport.config.authenticators import Authentication, SessionLogin
+from tap_asyncreport.config.values import ByteSize, Duration, Model, Renders, kind_of
 
-Template = Annotated[Any, Field(description="Any value; text in it may hold `{{ templates }}`.")]
-Extractor = Annotated[str, Field(description="A JSONPath (begins with `$`) or a template.", examples=["$.id", "{{ response.headers.location }}"])]
+Template = Annotated[Any, Field(description="Any value; text in it may hold `{{ templates }}`."), Renders.TEMPLATE]
+Extractor = Annotated[
+    str,
+    Field(description="A JSONPath (begins with `$`) or a template.", examples=["$.id", "{{ response.headers.location }}"]),
+    Renders.EXTRACTOR,
+]
 
 Means = Literal[
     "ok", "retry", "busy", "duplicate", "quota_exhausted", "auth_expired", "too_large",
     "not_ready", "link_expired", "job_gone", "empty", "skip_partition", "fail",
 ]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+_RANGE = re.compile(r"[1-5][xX]{2}")
+
+
+def _code(value: object) -> int | str:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:  # noqa: PLR2004
+        return value
+    if isinstance(value, str) and _RANGE.fullmatch(value):
+        return value.lower()
+    raise ValueError(f"{value!r} is no status: write a code such as 429, or a range such as 4xx")
+
+
+def _codes(value: object) -> object:
+    if value is None or not isinstance(value, list | tuple):
+        return value if value is None else _code(value)
+    return [_code(item) for item in value]
+
+
+def _repeated_on(value: object) -> object:
+    return [item if item == "timeout" else _code(item) for item in (value if isinstance(value, list) else [value])]
+
+
+Codes = Annotated[int | str | list[int | str], BeforeValidator(_codes)]
 
 
 class Rule(Model):
     """What an answer means; every condition that is given must hold, and the first rule that matches wins."""
 
-    status: int | str | list[int | str] | None = Field(None, description="A code, a list, or a range such as 4xx.", examples=[429, "4xx", [404, 410]])
+    status: Codes | None = Field(None, description="A code, a list, or a range such as 4xx.", examples=[429, "4xx", [404, 410]])
     header: dict[str, Any] = Field({}, description="Header names to a value, a list, `exists` or `absent`.", examples=[{"X-Throttled": "exists"}])
     json_: dict[str, Any] = Field({}, alias="json", description="JSONPaths to a value, a list, `exists` or `absent`.", examples=[{"$.errors[0].code": ["1029", 1029]}])
     text: str | None = Field(None, description="Regular expression, searched in the body.", examples=["duplicate of : ([0-9a-f-]{36})"])
@@ -38,7 +68,7 @@ class Retry(Model):
     max_time: Duration | None = Field(None, description="No call begins later than this after the first.", examples=["10m"])
     wait: Duration = Field(timedelta(seconds=1), description="Wait after the first try; doubles with each.", examples=["1s"])
     wait_max: Duration = Field(timedelta(seconds=60), description="Longest wait.", examples=["60s"])
-    on: list[Literal["timeout"] | int | str] = Field([], description="What else is worth a repetition: `timeout`, codes, ranges.", examples=[["timeout", 409]])
+    on: Annotated[list[int | str], BeforeValidator(_repeated_on)] = Field([], description="What else is worth a repetition: `timeout`, codes, ranges.", examples=[["timeout", 409]])
 
 
 class NextUrl(Model):
@@ -93,7 +123,9 @@ class Range(Model):
     """Targets 0 to n-1: `download_target` is the number."""
 
     type: Literal["range"]
-    count: Extractor | int
+    count: Annotated[Annotated[Extractor, Tag("text")] | Annotated[int, Tag("number")], Discriminator(kind_of)] = Field(
+        description="How many targets: a number, or an extractor of it.", examples=["$.manifest.total_chunk_count"]
+    )
 
 
 class ByteRange(Model):
@@ -109,23 +141,20 @@ Paginator = Annotated[NextUrl | Cursor | Offset | PageNumber | Range | ByteRange
 class Requester(Model):
     """One request: a string `METHOD URL`, or a mapping."""
 
-    request: str = Field(description="`METHOD URL`; a path is appended to `base_url`.", examples=["POST /reports"])
+    shorthand: ClassVar[str | None] = "request"
+
+    request: Annotated[str, Renders.TEMPLATE] = Field(description="`METHOD URL`; a path is appended to `base_url`.", examples=["POST /reports"])
     params: dict[str, Template] = Field({}, description="Query parameters; a null value drops the key.", examples=[{"limit": 100}])
     headers: dict[str, Template] = Field({}, description="Headers; a null value drops the key.", examples=[{"Accept": "text/csv"}])
     json_: Template | None = Field(None, alias="json", description="JSON body.", examples=[{"from": "{{ window.start }}"}])
     form: dict[str, Template] | None = Field(None, description="Form body; nested keys and lists become `a[b][]=`.", examples=[{"report_type": "x"}])
-    body: str | None = Field(None, description="Body as text.", examples=["SELECT 1"])
+    body: Annotated[str, Renders.TEMPLATE] | None = Field(None, description="Body as text.", examples=["SELECT 1"])
     raw: bool = Field(False, description="The body is not templated.", examples=[True])
-    authenticator: Literal["inherit", "none"] | Authenticator | None = Field(None, description="`inherit`, `none`, or an authenticator of its own; left out: `inherit` on `base_url`'s origin, `none` on any other.", examples=["none"])
+    authenticator: Authentication | None = Field(None, description="`inherit`, `none`, or an authenticator of its own; left out: `inherit` on `base_url`'s origin, `none` on any other.", examples=["none"])
     responses: list[Rule] = Field([], description="What answers mean; the first match wins.", examples=[[{"status": 404, "means": "not_ready"}]])
-    retry: Retry = Field(Retry(), description="Repetition of the call.", examples=[{"max_tries": 5}])
+    retry: Retry = Field(default_factory=Retry, description="Repetition of the call.", examples=[{"max_tries": 5}])
     idempotency_header: str | None = Field(None, description="Header that gets a value stable over the retries of one job's creation.", examples=["Idempotency-Key"])
     paginator: Paginator | None = Field(None, description="Further pages.", examples=[{"type": "next_url", "extractor": "$.next"}])
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object) -> object:
-        return {"request": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _sound(self) -> Requester:
@@ -170,19 +199,16 @@ class NamedRequester(Requester):
 class DownloadTargetExtractor(Model):
     """Where the download targets stand, and what none of them means."""
 
+    shorthand: ClassVar[str | None] = "extractor"
+
     extractor: Extractor
     none: Literal["wait", "empty"] = Field("wait", description="What a completed job without a target means.", examples=["empty"])
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object) -> object:
-        return {"extractor": value} if isinstance(value, str) else value
 
 
 class DownloadRetriever(Requester):
     """Fetches the rows; with `source` they come from an earlier answer, without a request."""
 
-    request: str = Field("GET {{ download_target }}", description="`METHOD URL` of a file.", examples=["GET {{ download_target }}"])
+    request: Annotated[str, Renders.TEMPLATE] = Field("GET {{ download_target }}", description="`METHOD URL` of a file.", examples=["GET {{ download_target }}"])
     source: Literal["polling_response", "creation_response"] | None = Field(None, description="Takes the rows from that answer.", examples=["polling_response"])
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from tap_asyncreport.config.authenticators import Authenticator
+from tap_asyncreport.config.authenticators import Authentication, Authenticator
 from tap_asyncreport.config.requesters import Extractor, Requester, Template
 from tap_asyncreport.config.streams import Stream
-from tap_asyncreport.config.values import ByteSize, CallRate, Duration, Model, Moment, timedelta
+from tap_asyncreport.config.values import ByteSize, CallRate, Duration, Model, Moment, Renders
 
 
 class FoundBaseUrl(Model):
@@ -17,13 +19,25 @@ class FoundBaseUrl(Model):
 
     request: Requester = Field(description="The request.", examples=["GET https://login.example.com/id"])
     extractor: Extractor
-    authenticator: Authenticator | Literal["inherit", "none"] = Field("inherit", description="How that request is authenticated.", examples=["inherit"])
+    authenticator: Authentication = Field("inherit", description="How that request is authenticated.", examples=["inherit"])
 
 
 class TokenBaseUrl(Model):
     """A base URL that the token's answer holds."""
 
     token: Extractor
+
+
+def _kind_of_base_url(value: object) -> str:
+    if isinstance(value, TokenBaseUrl) or (isinstance(value, Mapping) and "token" in value):
+        return "token"
+    return "text" if isinstance(value, str) else "request"
+
+
+BaseUrl = Annotated[
+    Annotated[str, Tag("text"), Renders.TEMPLATE] | Annotated[FoundBaseUrl, Tag("request")] | Annotated[TokenBaseUrl, Tag("token")],
+    Discriminator(_kind_of_base_url),
+]
 
 
 class RateLimit(Model):
@@ -52,7 +66,7 @@ class Settings(Model):
     """The whole configuration, as a user writes it, with definitions and defaults merged in."""
 
     definition: str | None = Field(None, description="A definition that ships, or a path to one.", examples=["demo"])
-    base_url: str | FoundBaseUrl | TokenBaseUrl | None = Field(None, description="Where paths are appended.", examples=["https://api.example.com/v1"])
+    base_url: BaseUrl | None = Field(None, description="Where paths are appended.", examples=["https://api.example.com/v1"])
     headers: dict[str, Template] = Field({}, description="Headers of every request on `base_url`'s origin.", examples=[{"DeveloperToken": "{{ secrets.developer_token }}"}])
     authenticator: Authenticator | None = Field(None, description="How calls are authenticated.", examples=[{"type": "bearer", "token": "{{ secrets.token }}"}])
     secrets: dict[str, Any] = Field({}, description="Values redacted everywhere; each also from the environment, TAP_ASYNCREPORT_SECRETS_<NAME>.", examples=[{"token": "…"}])
@@ -64,8 +78,8 @@ class Settings(Model):
     streams: list[Stream] = Field(min_length=1, description="The streams.", examples=[[{"name": "orders"}]])
     max_concurrent_jobs: int = Field(4, ge=1, description="Jobs alive at the API at once, over all streams.", examples=[4])
     rate_limits: list[RateLimit] = Field([], description="Rates of calls.", examples=[[{"match": {"step": "creation_requester"}, "rate": "60/1m"}]])
-    request_timeout: RequestTimeout = Field(RequestTimeout(), description="Timeouts of every call.", examples=[{"connect": "10s", "read": "60s"}])
-    spool: Spool = Field(Spool(), description="Where downloaded files wait.", examples=[{"max_bytes": "4 GiB"}])
+    request_timeout: RequestTimeout = Field(default_factory=RequestTimeout, description="Timeouts of every call.", examples=[{"connect": "10s", "read": "60s"}])
+    spool: Spool = Field(default_factory=Spool, description="Where downloaded files wait.", examples=[{"max_bytes": "4 GiB"}])
     run_report: str | None = Field(None, description="Path of the HTML page about the run.", examples=["report.html"])
     unknown_columns: Literal["include", "warn", "error"] = Field("warn", description="When a file holds a column that the declared schema lacks.", examples=["error"])
     stream_maps: dict[str, Any] | None = Field(None, description="The SDK's stream maps.", examples=[{"orders": {"total": "float(amount)"}}])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from tap_asyncreport.config.requesters import (
     CreationRequester,
@@ -12,23 +13,22 @@ from tap_asyncreport.config.requesters import (
     DownloadTargetExtractor,
     Extractor,
     NamedRequester,
-    PageNumber,
     Paginator,
     PollingRequester,
     Requester,
     Rule,
     Template,
 )
-from tap_asyncreport.config.values import ByteSize, CalendarStep, Duration, Model, Moment, Step, timedelta
+from tap_asyncreport.config.values import ByteSize, CalendarStep, Duration, Model, Moment, Renders, Step, kind_of
 
 ColumnType = Literal["string", "integer", "number", "decimal", "boolean", "date", "date-time", "object", "array"]
 StatusClass = Literal["running", "completed", "failed", "timed_out", "skipped"]
 
-__all__ = ["PageNumber", "Stream"]
-
 
 class Column(Model):
     """One column: its type, and how its text is read."""
+
+    shorthand: ClassVar[str | None] = "type"
 
     type: ColumnType = Field(description="Type of the values.", examples=["integer"])
     null_values: list[str] | None = Field(None, description="Texts that are null; default `decode.null_values`.", examples=[["", "--"]])
@@ -36,12 +36,7 @@ class Column(Model):
     decimal_mark: str = Field(".", min_length=1, max_length=1, description="Mark between the whole and the fraction.", examples=[","])
     thousands: str | None = Field(None, min_length=1, max_length=1, description="Mark between thousands.", examples=["."])
     percent: bool = Field(False, description="A trailing % sign is dropped.", examples=[True])
-    source: str | None = Field(None, description="The column's name in the file, or a JSONPath into the record.", examples=["Campaign Name", "$.actions[0].value"])
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object) -> object:
-        return {"type": value} if isinstance(value, str) else value
+    source: Annotated[str, Renders.PATH] | None = Field(None, description="The column's name in the file, or a JSONPath into the record.", examples=["Campaign Name", "$.actions[0].value"])
 
 
 class Incremental(Model):
@@ -53,7 +48,7 @@ class Incremental(Model):
     granularity: CalendarStep | None = Field(None, description="The smallest step of the API's clock; default `1d` for dates, `1s` for instants.", examples=["1d"])
     end_is: Literal["exclusive", "inclusive"] = Field("exclusive", description="How `window.end` is rendered.", examples=["inclusive"])
     format: str = Field("iso", description="How `window.start` and `window.end` render: a strftime pattern, `date`, `iso`, `epoch`, `epoch_ms`.", examples=["date"])
-    timezone: str | None = Field(None, description="Whose midnight; default the top level's. May be a template over `partition`.", examples=["America/New_York"])
+    timezone: Annotated[str, Renders.TEMPLATE] | None = Field(None, description="Whose midnight; default the top level's. May be a template over `partition`.", examples=["America/New_York"])
     align: str | None = Field(None, pattern=r"^(day|month|week(:(mon|tues|wednes|thurs|fri|satur|sun)day)?)$", description="Windows are cut at this boundary; a week starts on Monday unless `week:sunday` says otherwise.", examples=["month"])
     complete_only: bool | None = Field(None, description="Do not ask for a unit that is not over; default true when `granularity` is a day or more.", examples=[False])
     lookback: CalendarStep = Field(Step("0"), description="Re-read this much before the bookmark.", examples=["3d"])
@@ -67,7 +62,7 @@ class Partition(Model):
     name: str = Field(description="Name, for `partition.<name>`.", examples=["account"])
     values: Template | None = Field(None, description="A list, or a template giving one.", examples=[["111", "222"]])
     request: Requester | None = Field(None, description="Request that lists the values, asked once per run.", examples=["GET /accounts"])
-    records: str = Field("$[*]", description="JSONPath to the records of the answer.", examples=["$.data[*]"])
+    records: Annotated[str, Renders.PATH] = Field("$[*]", description="JSONPath to the records of the answer.", examples=["$.data[*]"])
     value: Extractor | None = Field(None, description="The value in a record; default the record itself.", examples=["$.id"])
     paginator: Paginator | None = Field(None, description="Further pages of the request.", examples=[{"type": "page"}])
     stream: str | None = Field(None, description="The stream whose records give the values.", examples=["accounts"])
@@ -90,7 +85,7 @@ class Status(Model):
     mapping: dict[StatusClass, list[Any]] = Field({}, description="From classes to the API's words.", examples=[{"completed": ["DONE"], "failed": ["FATAL"]}])
     unknown: Literal["fail", "running"] = Field("fail", description="What a word that nobody knows means.", examples=["running"])
     message: Extractor | None = Field(None, description="The API's own reason, quoted in errors.", examples=["$.failureReason"])
-    ready_when: str | None = Field(None, description="Template that must also be true for `completed`.", examples=["{{ polling_response.percent == 100 }}"])
+    ready_when: Annotated[str, Renders.TEMPLATE] | None = Field(None, description="Template that must also be true for `completed`.", examples=["{{ polling_response.percent == 100 }}"])
 
     @model_validator(mode="before")
     @classmethod
@@ -132,8 +127,14 @@ class Header(Model):
 class Explode(Model):
     """A row per object of the list at `path`, or per position of the lists there."""
 
-    path: str = Field(description="JSONPath into the record.", examples=["$.timeseries"])
+    path: Annotated[str, Renders.PATH] = Field(description="JSONPath into the record.", examples=["$.timeseries"])
     index: str | None = Field(None, description="Field that gets the position.", examples=["i"])
+
+
+HeaderAt = Annotated[
+    Annotated[Literal["first", "none"], Tag("text")] | Annotated[Header, Tag("mapping")], Discriminator(kind_of)
+]
+Names = Annotated[Annotated[Extractor, Tag("text")] | Annotated[list[str], Tag("list")], Discriminator(kind_of)]
 
 
 class Decode(Model):
@@ -143,13 +144,13 @@ class Decode(Model):
     compression: Literal["auto", "none", "gzip", "zip"] = Field("auto", description="Compression; auto: from the bytes.", examples=["gzip"])
     members: str | None = Field(None, description="Pattern of zip members, read in order of name.", examples=["*.csv"])
     encoding: str | None = Field(None, description="Encoding of text; default BOM, then charset, then UTF-8.", examples=["cp1252"])
-    records: str | None = Field(None, description="JSONPath to the records, element path (XML), sheet (XLSX).", examples=["$.data[*]"])
-    fields: Extractor | list[str] | None = Field(None, description="Column names where rows are positional.", examples=[["date", "clicks"]])
+    records: Annotated[str, Renders.PATH] | None = Field(None, description="JSONPath to the records, element path (XML), sheet (XLSX).", examples=["$.data[*]"])
+    fields: Names | None = Field(None, description="Column names where rows are positional.", examples=[["date", "clicks"]])
     explode: Explode | None = Field(None, description="Nested or columnar data to rows.", examples=[{"path": "$.days"}])
     delimiter: str | None = Field(None, min_length=1, description="Field separator.", examples=[";"])
     quote_char: str | None = Field('"', max_length=1, description="Quote; null turns quoting off.", examples=["'"])
     escape_char: str | None = Field(None, max_length=1, description="Escape.", examples=["\\"])
-    header: Literal["first", "none"] | Header = Field("first", description="Where the column names stand.", examples=[{"match": ["Date"]}])
+    header: HeaderAt = Field("first", description="Where the column names stand.", examples=[{"match": ["Date"]}])
     skip_after: int = Field(0, ge=0, description="Extra header rows after the header.", examples=[2])
     skip_rows_where: dict[str, str] = Field({}, description="Rows left out: column to regular expression.", examples=[{"Date": "^Total"}])
     stop_at: str | None = Field(None, description="Regular expression of the line where data ends.", examples=["^Grand Total:"])
@@ -181,6 +182,20 @@ class Expect(Model):
     sha256: Extractor | None = Field(None, description="SHA-256, hex or base64, perhaps after `sha256:`.", examples=["$.fileChecksum"])
 
 
+Schema = Annotated[
+    Annotated[dict[str, Any], Tag("mapping")] | Annotated[str, Tag("text")], Discriminator(kind_of)
+]
+
+
+def _kind_of_requesters(value: object) -> str | None:
+    return "list" if isinstance(value, list | tuple) else "one"
+
+
+TargetRequesters = Annotated[
+    Annotated[Requester, Tag("one")] | Annotated[list[NamedRequester], Tag("list")], Discriminator(_kind_of_requesters)
+]
+
+
 def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -192,22 +207,22 @@ class Stream(Model):
     primary_keys: list[str] = Field([], description="Key properties.", examples=[["order_id"]])
     replication_key: str | None = Field(None, description="Replication key.", examples=["date"])
     columns: dict[str, Column] | None = Field(None, description="Columns and their types.", examples=[{"clicks": "integer"}])
-    schema_: dict[str, Any] | str | None = Field(None, alias="schema", description="JSON Schema, inline or a path.", examples=["orders.schema.json"])
+    schema_: Schema | None = Field(None, alias="schema", description="JSON Schema, inline or a path.", examples=["orders.schema.json"])
     partitions: list[Partition] = Field([], description="Dimensions; one job per combination.", examples=[[{"name": "account", "values": ["1", "2"]}]])
     incremental: Incremental | None = Field(None, description="Windows and bookmark; none: one job, full table.", examples=[{"step": "1d", "format": "date"}])
     creation_requester: list[CreationRequester] = Field(min_length=1, description="Creates the job: a requester, or a list of named ones.", examples=["POST /exports"])
     polling_requester: PollingRequester | None = Field(None, description="Asks for the status.", examples=["GET /exports/{{ creation_response.id }}"])
-    download_target_requester: Requester | list[NamedRequester] | None = Field(None, description="Asks where the files are.", examples=["GET /exports/{{ creation_response.id }}/files"])
+    download_target_requester: TargetRequesters | None = Field(None, description="Asks where the files are.", examples=["GET /exports/{{ creation_response.id }}/files"])
     download_target_extractor: DownloadTargetExtractor | None = Field(None, description="The targets in that answer, or in the polling answer.", examples=["$.url"])
     download_retriever: DownloadRetriever = Field(description="Fetches the rows.", examples=["GET {{ download_target }}"])
     abort_requester: Requester | None = Field(None, description="Stops a job that failed or is not wanted.", examples=["POST /exports/{{ creation_response.id }}/cancel"])
     delete_requester: Requester | None = Field(None, description="Deletes the job at the end.", examples=["DELETE /exports/{{ creation_response.id }}"])
-    status: Status = Field(Status(), description="Status words.", examples=[{"extractor": "$.state"}])
-    jobs: Jobs = Field(Jobs(), description="Budget and timing.", examples=[{"timeout": "1h"}])
+    status: Status = Field(default_factory=Status, description="Status words.", examples=[{"extractor": "$.state"}])
+    jobs: Jobs = Field(default_factory=Jobs, description="Budget and timing.", examples=[{"timeout": "1h"}])
     responses: list[Rule] = Field([], description="What answers mean, for every step, after the step's own rules.", examples=[[{"status": 423, "means": "busy"}]])
     error_requester: list[NamedRequester] | None = Field(None, description="Asked once when a job failed; its last answer is quoted.", examples=["GET /exports/{{ creation_response.id }}/error"])
-    decode: Decode = Field(Decode(), description="How bytes become records.", examples=[{"format": "csv"}])
-    expect: Expect = Field(Expect(), description="What the download must come to.", examples=[{"rows": "$.rowCount"}])
+    decode: Decode = Field(default_factory=Decode, description="How bytes become records.", examples=[{"format": "csv"}])
+    expect: Expect = Field(default_factory=Expect, description="What the download must come to.", examples=[{"rows": "$.rowCount"}])
     add_columns: dict[str, Template] = Field({}, description="Context put on every record.", examples=[{"account": "{{ partition.account }}"}])
     unknown_columns: Literal["include", "warn", "error"] | None = Field(None, description="As at the top level, for this stream.", examples=["include"])
 

@@ -3,24 +3,84 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from enum import Enum
+from functools import cache
+from typing import Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema, model_validator
 
 from tap_asyncreport.durations import Step, parse_duration, parse_step
+
+__all__ = [
+    "ByteSize",
+    "CalendarStep",
+    "CallRate",
+    "Duration",
+    "Model",
+    "Moment",
+    "Rate",
+    "Renders",
+    "Step",
+    "kind_of",
+    "parse_duration",
+    "parse_moment",
+    "parse_rate",
+    "parse_size",
+    "parse_step",
+    "timedelta",
+]
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]i?B?|B)?\s*", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\S.*)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-class Model(BaseModel):
-    """Base of every configuration model: unknown keys are errors, values do not change after loading."""
+class Renders(Enum):
+    """Marks a field, in its annotation, as one whose text is more than text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, arbitrary_types_allowed=True)
+    TEMPLATE = "template"
+    EXTRACTOR = "extractor"
+    PATH = "path"  # a JSONPath where it begins with `$`
+
+
+class Model(BaseModel):
+    """Base of every configuration model: unknown keys are errors, values do not change after loading.
+
+    A text stands for the key named by `shorthand`. Null is the default where null itself is no value of the field.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
+    shorthand: ClassVar[str | None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, value: object) -> object:
+        if cls.shorthand and isinstance(value, str):
+            return {cls.shorthand: value}
+        if isinstance(value, Mapping):
+            unset = {key for key in value if value[key] is None} & _never_null(cls)
+            return {key: item for key, item in value.items() if key not in unset}
+        return value
+
+
+@cache
+def _never_null(model: type[Model]) -> frozenset[str]:
+    """The keys of a model that have a default and no null among their values."""
+    fields = model.model_fields.items()
+    return frozenset(
+        field.alias or name
+        for name, field in fields
+        if not field.is_required() and field.annotation is not Any and type(None) not in get_args(field.annotation)
+    )
+
+
+def kind_of(value: object) -> str | None:
+    """Tells the members of a union apart by how they are written."""
+    kinds = ((str, "text"), ((list, tuple), "list"), ((Mapping, BaseModel), "mapping"), ((int, float), "number"))
+    return next((kind for type_, kind in kinds if isinstance(value, type_)), None)
 
 
 def parse_size(value: object) -> int:

@@ -1,0 +1,211 @@
+"""What is wrong with a configuration, as people read it: where, what, and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.config.shapes import Shape, allowed, fields, fitting, is_model, shapes, step, type_tag
+from tap_asyncreport.config.sources import Keys, Sources
+from tap_asyncreport.errors import Problem
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from tap_asyncreport.config.values import Model
+
+_NOT_SHOWN = ("secrets", "authenticator")
+_MASK = "•••"
+_SHORTEST_SECRET = 4
+_KINDS = {
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
+}
+_TAGS = {"text": "text", "list": "a list", "mapping": "a mapping", "number": "a number", "one": "text or a mapping"}
+
+
+def render(problems: Iterable[Problem]) -> str:
+    """One line per problem, `file:line:column: key: message`, and under it what to try."""
+    lines = []
+    for problem in problems:
+        place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part is not None)
+        lines.append(": ".join(part for part in (place, problem.key, problem.message) if part))
+        if problem.hint:
+            lines.append(f"    try: {problem.hint}")
+    return "\n".join(lines)
+
+
+def in_order(problems: Iterable[Problem], secrets: Iterable[object]) -> list[Problem]:
+    """The problems by file and line, each once, with no secret in their texts."""
+    values = [secret for secret in secrets if isinstance(secret, str) and len(secret) >= _SHORTEST_SECRET]
+    clean = dict.fromkeys(_masked(problem, values) for problem in problems)
+    return sorted(clean, key=lambda problem: (problem.file or "", problem.line or 0, problem.column or 0))
+
+
+def _masked(problem: Problem, secrets: list[str]) -> Problem:
+    message, hint = problem.message, problem.hint
+    for secret in secrets:
+        message = message.replace(secret, _MASK)
+        hint = hint.replace(secret, _MASK) if hint else None
+    return Problem(message, problem.key, problem.file, problem.line, problem.column, hint)
+
+
+class Teller:
+    """Tells the faults of one configuration, at the places where it is written."""
+
+    def __init__(self, raw: Any, sources: Sources, model: type[Model]) -> None:
+        self._raw = raw
+        self._sources = sources
+        self._top = (Shape(model),)
+
+    def at(self, keys: Keys, message: str, hint: str | None = None) -> Problem:
+        """A fault of a path of keys."""
+        return Problem(message, self._sources.key(keys), *self._sources.at(keys), hint)
+
+    def told(self, error: ValidationError, before: Keys = ()) -> list[Problem]:
+        """The faults that the models found; `before` is the path to what was validated."""
+        faults = error.errors(include_url=False)
+        return [self._fault(dict(fault), before) for fault in faults]
+
+    def _fault(self, fault: dict[str, Any], before: Keys) -> Problem:
+        keys, alternatives = self._keys((*before, *fault["loc"]))
+        kind: str = fault["type"]
+        if kind == "missing":
+            return self.at(
+                (*keys, fault["loc"][-1]), "it is missing", self._example(step(alternatives, fault["loc"][-1]))
+            )
+        if kind == "extra_forbidden":
+            return self.at(keys, "there is no such key", _nearest(str(keys[-1]), self._siblings(keys)))
+        if kind.startswith("union_tag"):
+            return self._wrong_member(fault, keys)
+        return self.at(keys, self._message(fault, keys, alternatives), self._hint(fault, keys, alternatives))
+
+    def _keys(self, location: Sequence[str | int]) -> tuple[Keys, tuple[Shape, ...]]:
+        """A location as the keys that the user wrote, without tags of unions and the like, and the types there."""
+        keys: list[str | int] = []
+        value, alternatives = self._raw, self._top
+        for part in location:
+            inner = _inside(value, part)
+            if inner:
+                keys.append(part)
+                alternatives = fitting_or_all(alternatives, value)
+                value = inner[0]
+            alternatives = step(alternatives, part)
+        return tuple(keys), alternatives
+
+    def _siblings(self, keys: Keys) -> list[type[Model]]:
+        _, alternatives = self._keys(keys[:-1])
+        value = self._raw
+        for key in keys[:-1]:
+            value = value[key]
+        return [shape.type for shape in fitting_or_all(alternatives, value) if is_model(shape.type)]
+
+    def _wrong_member(self, fault: dict[str, Any], keys: Keys) -> Problem:
+        context = fault.get("ctx", {})
+        if "'type'" not in context.get("discriminator", ""):
+            expected = context.get("expected_tags", "")
+            kinds = [name for tag, name in _TAGS.items() if f"'{tag}'" in expected] or ["text", "a mapping"]
+            return self.at(keys, f"it must be {_either(kinds)}, not {_kind_of(fault.get('input'))}")
+        words = [word.strip().strip("'") for word in context.get("expected_tags", "").split(",") if word.strip()]
+        if not words:
+            _, alternatives = self._keys(fault["loc"])
+            words = [tag for shape in alternatives if (tag := type_tag(shape.type))]
+        if fault["type"] == "union_tag_not_found":
+            return self.at((*keys, "type"), f"it is missing; it is one of {', '.join(words)}")
+        return self.at((*keys, "type"), f"it must be one of {', '.join(words)}", _meant(str(context.get("tag")), words))
+
+    def _message(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str:
+        kind, context, value = fault["type"], fault.get("ctx", {}), fault.get("input")
+        if kind == "value_error":
+            return _without(str(context.get("error", "")), value) if _hidden(keys) else str(context.get("error", ""))
+        if kind == "literal_error":
+            shown = "" if _hidden(keys) or not isinstance(value, str) else f", not `{value}`"
+            return f"it must be {_either(allowed(alternatives) or [str(context.get('expected'))])}{shown}"
+        if kind in _LIMITS:
+            return _LIMITS[kind](context)
+        expected = next((name for start, name in _KINDS.items() if kind.startswith(start + "_")), None)
+        return f"it must be {expected}, not {_kind_of(value)}" if expected else str(fault["msg"])
+
+    def _hint(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str | None:
+        value = fault.get("input")
+        if fault["type"] == "literal_error":
+            return None if _hidden(keys) or not isinstance(value, str) else _meant(value, allowed(alternatives))
+        return None if fault["type"] == "value_error" else self._example(alternatives)
+
+    def _example(self, _: tuple[Shape, ...]) -> str | None:
+        return None
+
+
+def fitting_or_all(alternatives: tuple[Shape, ...], value: Any) -> tuple[Shape, ...]:
+    """The alternatives that a value is meant as, or all where it is meant as none."""
+    return fitting(alternatives, value) or alternatives
+
+
+_LIMITS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "greater_than_equal": lambda limit: f"it must be at least {limit['ge']}",
+    "less_than_equal": lambda limit: f"it must be at most {limit['le']}",
+    "too_short": lambda limit: f"it must hold at least {limit['min_length']}",
+    "string_too_short": lambda limit: f"it must have at least {limit['min_length']} characters",
+    "string_too_long": lambda limit: f"it must have at most {limit['max_length']} characters",
+}
+
+
+def _inside(value: Any, key: str | int) -> list[Any]:
+    """The value under a key, in a list of one; none where there is no such key."""
+    if isinstance(value, Mapping) and key in value:
+        return [value[key]]
+    if isinstance(value, list) and isinstance(key, int) and key < len(value):
+        return [value[key]]
+    return []
+
+
+def _hidden(keys: Keys) -> bool:
+    return any(part in _NOT_SHOWN for part in keys)
+
+
+def _without(message: str, value: Any) -> str:
+    for text in (repr(value), str(value)):
+        message = message.replace(text, "the value")
+    return message
+
+
+def _either(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _kind_of(value: Any) -> str:
+    if value is None:
+        return "null"
+    kinds = (
+        (bool, "true or false"),
+        ((int, float), "a number"),
+        (str, "text"),
+        (Mapping, "a mapping"),
+        (list, "a list"),
+    )
+    return next((name for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
+
+
+def _nearest(key: str, models: list[type[Model]]) -> str | None:
+    """The key that was meant: one nearby, or the same one deeper or elsewhere."""
+    known = [name for model in models for name in fields(model)]
+    meant = _meant(key, known)
+    if meant:
+        return meant
+    for model in models:
+        for name in fields(model):
+            inside = [shape.type for shape in shapes(fields(model)[name].annotation) if is_model(shape.type)]
+            if any(key in fields(inner) for inner in inside):
+                return f"`{key}` stands under `{name}`"
+    return f"the keys here are {', '.join(known)}" if known else None
+
+
+def _meant(word: str, words: Sequence[str]) -> str | None:
+    close = difflib.get_close_matches(word.casefold(), [known.casefold() for known in words], 1)
+    return f"did you mean `{next(known for known in words if known.casefold() == close[0])}`?" if close else None

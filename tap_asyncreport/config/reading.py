@@ -1,0 +1,153 @@
+"""Configuration files, definitions and environment variables, each as a located tree."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from tap_asyncreport.config.json_text import read_json
+from tap_asyncreport.config.sources import Located, Place, located
+from tap_asyncreport.config.text import BadSyntax, FileText
+from tap_asyncreport.errors import Problem
+
+PREFIX = "TAP_ASYNCREPORT_"
+SECRETS = PREFIX + "SECRETS_"
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class Reader:
+    """Reads, and gathers every fault in `problems` rather than stopping at the first."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def config(self, config: str | Path | Mapping[str, Any]) -> Located | None:
+        """A file by its path, or a mapping as it is."""
+        if isinstance(config, Mapping):
+            return located(config, Place())
+        return self.mapping(Path(config), f"{config}")
+
+    def mapping(self, path: Path | Traversable, name: str, key: str = "", place: Place | None = None) -> Located | None:
+        """A file that must hold a mapping; `key` and `place` are where it is asked for."""
+        tree = self.file(path, name, key, place)
+        if tree is not None and not isinstance(tree.value, dict):
+            self.problems.append(Problem("the file must hold a mapping of keys to values", "", name, 1, 1))
+            return None
+        return tree
+
+    def file(self, path: Path | Traversable, name: str, key: str = "", place: Place | None = None) -> Located | None:
+        """A JSON or YAML file, by its extension, else by how it begins."""
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            self._add(f"`{name}` is not UTF-8: the byte at {error.start} does not belong", key, place)
+            return None
+        except OSError as error:
+            self._add(f"`{name}` cannot be read: {error.strerror or error}", key, place)
+            return None
+        return self.text(FileText(name, text))
+
+    def text(self, file: FileText) -> Located | None:
+        """The value of a file's text."""
+        try:
+            tree, problems = _read(file)
+        except BadSyntax as error:
+            self.problems.append(error.problem)
+            return None
+        self.problems += problems
+        return tree
+
+    def _add(self, message: str, key: str, place: Place | None) -> None:
+        self.problems.append(Problem(message, key, *(place or Place())))
+
+    def definition(self, name: str, place: Place) -> Located | None:
+        """A definition that ships, by its name, or a file by its path, relative to the file that names it."""
+        if not name.endswith(_SUFFIXES) and "/" not in name and "\\" not in name:
+            return self._shipped(name, place)
+        beside = Path(place.file).parent / name if place.file else Path(name)
+        path = next((path for path in (beside, Path(name)) if path.is_file()), beside)
+        return self._without_definition(self.mapping(path, str(path), "definition", place))
+
+    def _shipped(self, name: str, place: Place) -> Located | None:
+        known = dict(shipped())
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            names = ", ".join(sorted(known))
+            hint = f"did you mean `{close[0]}`? " if close else ""
+            hint += f"these ship: {names}; a path to a file ends in .yaml or .json"
+            self.problems.append(Problem(f"there is no definition `{name}`", "definition", *place, hint))
+            return None
+        file = known[name]
+        return self._without_definition(self.mapping(file, f"definitions/{file.name}", "definition", place))
+
+    def _without_definition(self, tree: Located | None) -> Located | None:
+        if tree is not None and "definition" in tree.value:
+            place = tree.value.pop("definition").place
+            hint = "copy what it needs from the other definition"
+            self.problems.append(Problem("a definition cannot lie on another one", "definition", *place, hint))
+        return tree
+
+    def environment(self, environ: Mapping[str, str], keys: Mapping[str, bool]) -> Located:
+        """The top-level keys that the environment sets; those that are true in `keys` may be JSON."""
+        found = {}
+        for key, structured in keys.items():
+            name = PREFIX + key.upper()
+            text = environ.get(name, "")
+            if text.strip():
+                place = Place(f"environment variable {name}")
+                value = self._from_environment(text, name, key) if structured else text
+                found[key] = located(value, place)
+        return Located(found, Place("environment"))
+
+    def _from_environment(self, text: str, name: str, key: str) -> Any:
+        if text.lstrip()[:1] not in ("{", "["):
+            return text
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            message = f"not JSON: {error.msg.lower()} at character {error.pos + 1}"
+            self.problems.append(Problem(message, key, f"environment variable {name}"))
+            return None
+
+
+def _read(file: FileText) -> tuple[Located, list[Problem]]:
+    from tap_asyncreport.config.yaml_text import read_yaml
+
+    if file.name.endswith(".json"):
+        return read_json(file)
+    if not file.name.endswith(_SUFFIXES) and file.text.lstrip()[:1] in ("{", "["):
+        try:
+            return read_json(file)
+        except BadSyntax as error:
+            try:
+                return read_yaml(file)
+            except BadSyntax:
+                raise error from None
+    return read_yaml(file)
+
+
+def shipped() -> Iterator[tuple[str, Traversable]]:
+    """The definitions that ship with the package, by name."""
+    for file in resources.files("tap_asyncreport.definitions").iterdir():
+        if file.name.endswith(_SUFFIXES) and file.is_file():
+            yield file.name.rsplit(".", 1)[0], file
+
+
+def secrets_in(environ: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """Secrets from TAP_ASYNCREPORT_SECRETS_<NAME>; `names` maps a name in capitals to how the configuration spells it."""
+    found = {}
+    for variable, value in environ.items():
+        if variable.startswith(SECRETS) and value:
+            name = variable.removeprefix(SECRETS)
+            found[names.get(name.upper(), name.lower())] = value
+    return found
+
+
+def in_capitals(name: str) -> str:
+    """How the environment spells a secret's name."""
+    return "".join(character if character.isalnum() else "_" for character in name).upper()

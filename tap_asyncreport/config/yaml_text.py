@@ -1,0 +1,196 @@
+"""YAML read with YAML 1.2's core scalars, the place of every key, and its traps told by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from math import isfinite
+from typing import Any
+
+import yaml
+
+from tap_asyncreport.config.sources import Located, Place
+from tap_asyncreport.config.text import BadSyntax, FileText
+from tap_asyncreport.errors import Problem
+
+_PLAIN = "plain"
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?(?:(?<=[0-9])\.|\.[0-9]+|(?<=[0-9])(?=[eE]))[0-9]*(?:[eE][-+]?[0-9]+)?")
+_WORDS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+_TEXT_TAG = "tag:yaml.org,2002:str"
+_MOST_NODES = 200_000
+_MOST_DIGITS = 4000
+_QUOTES = "a value that begins with `{{` must stand in quotes"
+_TEMPLATE = re.compile(r"(?:^|[:\-\[,]\s+|^\s*)(\{\{.*?\}\}\S*)")
+
+
+def read_yaml(file: FileText) -> tuple[Located, list[Problem]]:
+    """The text's value, and the faults that do not end its reading; raises BadSyntax for those that do.
+
+    Only `true`, `false`, `null`, `~` and numbers are more than text: dates, `NO`, `1:30` and `012` stay as written.
+    """
+    try:
+        node = yaml.compose(file.text, _loader())
+    except yaml.YAMLError as error:
+        raise BadSyntax(_syntax_problem(file, error)) from None
+    except RecursionError:
+        raise BadSyntax(file.problem(0, "it is nested too deeply")) from None
+    builder = _Builder(file)
+    if node is None:
+        return Located({}, Place(file.name, 1, 1)), []
+    return builder.build(node, builder.place(node)), builder.problems
+
+
+def _loader() -> Any:
+    """libyaml where it is built in, else the slower one; neither resolves a scalar."""
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Plain(base):  # type: ignore[misc]
+        def resolve(self, _kind: Any, _value: Any, _implicit: Any) -> str:
+            return _PLAIN
+
+        def descend_resolver(self, _parent: Any, _index: Any) -> None: ...
+
+        def ascend_resolver(self) -> None: ...
+
+    return Plain
+
+
+class _Builder:
+    """Turns YAML's nodes into located values."""
+
+    def __init__(self, file: FileText) -> None:
+        self._file = file
+        self._open: set[int] = set()
+        self._nodes = 0
+        self.problems: list[Problem] = []
+
+    def place(self, node: Any) -> Place:
+        return self._file.place(node.start_mark.index)
+
+    def build(self, node: Any, place: Place) -> Located:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            raise BadSyntax(self._problem(node, f"it holds more than {_MOST_NODES} values"))
+        if node.tag != _PLAIN and node.tag not in _TAGS and node.tag != "!":
+            self.problems.append(
+                self._problem(node, "tags have no meaning here", "leave out the word that begins with `!`")
+            )
+        if isinstance(node, yaml.ScalarNode):
+            return Located(self._scalar(node), place)
+        if id(node) in self._open:
+            raise BadSyntax(self._problem(node, "an alias holds itself"))
+        if self._unquoted(node):
+            return Located(self._written(node), place)
+        self._open.add(id(node))
+        value = self._mapping(node) if isinstance(node, yaml.MappingNode) else self._list(node)
+        self._open.remove(id(node))
+        return Located(value, place)
+
+    def _problem(self, node: Any, message: str, hint: str | None = None, key: str = "") -> Problem:
+        return self._file.problem(node.start_mark.index, message, hint, key)
+
+    def _list(self, node: Any) -> list[Located]:
+        return [self.build(item, self.place(item)) for item in node.value]
+
+    def _mapping(self, node: Any) -> dict[str, Located]:
+        mapping: dict[str, Located] = {}
+        inherited: list[dict[str, Located]] = []
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.problems.append(self._problem(key, "a key must be text"))
+            elif key.value == "<<" and not key.style:
+                inherited += self._inherited(value)
+            else:
+                if key.value in mapping:
+                    before = mapping[key.value].place.line
+                    self.problems.append(
+                        self._problem(key, f"the key stands twice, first in line {before}", key=key.value)
+                    )
+                mapping[key.value] = self.build(value, self.place(key))
+        for other in inherited:
+            mapping = {**other, **mapping}
+        return mapping
+
+    def _inherited(self, node: Any) -> list[dict[str, Located]]:
+        sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        built = [self.build(source, self.place(source)) for source in sources]
+        if not all(isinstance(source.value, dict) for source in built):
+            self.problems.append(self._problem(node, "`<<` takes a mapping, or a list of them"))
+        return [source.value for source in built if isinstance(source.value, dict)]
+
+    def _unquoted(self, node: Any) -> bool:
+        """`{{ x }}` without quotes, which YAML reads as a mapping whose key is a mapping."""
+        keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        if len(keys) != 1 or not isinstance(keys[0], yaml.MappingNode) or not self._written(node).startswith("{{"):
+            return False
+        self.problems.append(self._problem(node, _QUOTES, f'write "{" ".join(self._written(node).split())}"'))
+        return True
+
+    def _written(self, node: Any) -> str:
+        return self._file.text[node.start_mark.index : node.end_mark.index]
+
+    def _scalar(self, node: Any) -> Any:
+        if node.style or node.tag in (_TEXT_TAG, "!"):
+            return node.value
+        return core_scalar(node.value)
+
+
+def core_scalar(text: str) -> Any:
+    """What an unquoted scalar is: null, a truth value or a number where it cannot be anything else, else text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) > _MOST_DIGITS:
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) and isfinite(float(text)) else text
+
+
+def _syntax_problem(file: FileText, error: yaml.YAMLError) -> Problem:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is not YAML"
+    index = mark.index if mark is not None else getattr(error, "position", 0)
+    place = file.place(min(index, len(file.text)))
+    for trap in _TRAPS:
+        told = trap(file.line(place.line or 1), said)
+        if told:
+            return Problem(told[0], "", place.file, place.line, place.column, told[1])
+    return Problem(f"not YAML: {said}", "", place.file, place.line, place.column)
+
+
+def _unquoted_template(line: str, _: str) -> tuple[str, str] | None:
+    found = _TEMPLATE.search(line)
+    if found is None:
+        return None
+    return _QUOTES, f'write "{found[1].strip()}"'
+
+
+def _tab(line: str, said: str) -> tuple[str, str] | None:
+    if "\t" in line[: len(line) - len(line.lstrip())] and ("token" in said or "\\t" in said or "tab" in said):
+        return "YAML is indented with spaces, and this line has a tab", "replace the tab with spaces"
+    return None
+
+
+def _colon(_: str, said: str) -> tuple[str, str] | None:
+    if "mapping values are not allowed" in said:
+        return (
+            "a text with `: ` in it must stand in quotes, or the line is indented too far",
+            "put the value in double quotes",
+        )
+    return None
+
+
+def _special(_: str, said: str) -> tuple[str, str] | None:
+    found = re.search(r"found character '?(.)'? that cannot start any token|found character that cannot start", said)
+    return (
+        ("a text that begins with @, ` or % must stand in quotes", "put the value in double quotes") if found else None
+    )
+
+
+_TRAPS: tuple[Callable[[str, str], tuple[str, str] | None], ...] = (_tab, _unquoted_template, _colon, _special)
