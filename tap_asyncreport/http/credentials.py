@@ -118,7 +118,7 @@ class FixedParam(Credentials):
 def basic_header(username: str, password: str, redactor: Redactor) -> str:
     """The value of Authorization for a user and password, RFC 7617."""
     pair = f"{username}:{password}"
-    redactor.add(pair)
+    redactor.add([password, pair] if password else pair)
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
@@ -132,7 +132,5 @@ def fixed(model: BaseModel, rendering: Rendering) -> Credentials | None:
     if isinstance(model, Basic):
         username = rendering.text(model.username, "username") or ""
         password = rendering.text(model.password, "password") or ""
-        if password:
-            rendering.redactor.add(password)
         return FixedHeader("Authorization", basic_header(username, password, rendering.redactor))
     return None

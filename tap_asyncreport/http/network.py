@@ -8,6 +8,7 @@ NetworkError           `sent` says whether any byte of the request left
 
 from __future__ import annotations
 
+import http.client
 from typing import ClassVar
 
 from urllib3 import exceptions as urllib3_errors
@@ -40,9 +41,7 @@ class Broken(NetworkError):  # noqa: N818
 
 
 def _innermost(error: BaseException) -> BaseException:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return error
+    return _chain(error)[-1]
 
 
 def refused(error: BaseException, server: str, proxy: str | None) -> ConnectionRefused:
@@ -77,15 +76,13 @@ def lost(error: BaseException, server: str) -> NetworkError:
     if isinstance(error, urllib3_errors.ReadTimeoutError | TimeoutError):
         return ReadTimeout(f"no answer from {server} within the read timeout", hint="See `request_timeout.read`.")
     for link in _chain(error):
-        if isinstance(link, urllib3_errors.IncompleteRead):
-            missing = f", {link.expected} to go" if isinstance(link.expected, int) else ""
-            return Broken(f"the answer of {server} ended too soon: {link.partial} bytes came{missing}")
-    cause = _innermost(error)
-    if isinstance(cause, ConnectionResetError):
-        return Broken(f"{server} reset the connection")
-    if isinstance(cause, EOFError | ConnectionError) or "ended prematurely" in str(error):
-        return Broken(f"{server} closed the connection before its answer was whole")
-    return Broken(f"the connection to {server} broke: {cause}")
+        if isinstance(link, urllib3_errors.IncompleteRead) and isinstance(link.expected, int) and link.expected > 0:
+            return Broken(f"the answer of {server} ended too soon: {link.partial} bytes came, {link.expected} to go")
+        if isinstance(link, ConnectionResetError) and not isinstance(link, http.client.RemoteDisconnected):
+            return Broken(f"{server} reset the connection")
+        if isinstance(link, ConnectionError | EOFError | http.client.IncompleteRead):
+            return Broken(f"{server} closed the connection before its answer was whole")
+    return Broken(f"the answer of {server} is no HTTP: {_innermost(error)}")
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -36,7 +36,7 @@ class Watch:
         self._observers = observers
         self._started_at: datetime = clock.now()
         self._started = clock.monotonic()
-        self.request_line = f"{outgoing.method} {redactor.redact(outgoing.url)}"
+        self.request_line = f"{outgoing.method} {redactor.redact(str(outgoing.parsed))}"
 
     def done(self, reply: Reply | None, trouble: NetworkError | None = None) -> None:
         """The answer is read, let go, or broke off."""
@@ -57,7 +57,7 @@ class Watch:
     def _exchange(self, reply: Reply | None, trouble: NetworkError | None, seconds: float) -> Exchange:
         redact, outgoing = self._redactor.redact, self._outgoing
         call = replace(
-            self._call, method=outgoing.method, url=redact(outgoing.url), params=(), scope=None,
+            self._call, method=outgoing.method, url=redact(str(outgoing.parsed)), params=(), scope=None,
             headers=self._fields(outgoing.headers.items()), body=self._data(outgoing.body),
         )  # fmt: skip
         error = None if trouble is None else redact(trouble.message)

@@ -12,7 +12,7 @@ from tap_asyncreport.errors import RequestError
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _URL = re.compile(r"(https?)://([^/?#]*)([^#]*)(?:#.*)?", re.IGNORECASE | re.DOTALL)
 _AUTHORITY = re.compile(
-    r"(?:(?P<user>[^@]*)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]\\%<>\"|^`{}@,;]+)(?::(?P<port>\d{1,5})?)?"
+    r"(?:(?P<user>[^@\\]*)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]\\%<>\"|^`{}@,;]+)(?::(?P<port>\d{1,5})?)?"
 )
 _NOT_PRINTABLE = re.compile(r"[^\x21-\x7e]+")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import threading
 from dataclasses import dataclass
@@ -34,8 +35,38 @@ class _Progress:
     sent: bool = False
 
 
+class _Lines:
+    """A stream whose lines must be whole: http.client takes a head that was cut off for one that has ended."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._begun = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self._stream.readline(limit)
+        if not line.endswith(b"\n") and len(line) != limit and (line or self._begun):
+            raise ConnectionError("the head of the answer is not whole")
+        self._begun = True
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Answer(http.client.HTTPResponse):
+    def begin(self) -> None:
+        stream = self.fp
+        self.fp = _Lines(stream)  # type: ignore[assignment]
+        try:
+            super().begin()
+        finally:
+            if self.fp is not None:
+                self.fp = stream
+
+
 class _Connection(HTTPConnection):
     progress: _Progress | None = None
+    response_class = _Answer
 
     def send(self, data: Any) -> None:
         if self.sock is None:
