@@ -28,7 +28,7 @@ from tap_asyncreport.lifecycle.polling_requester import PollingRequester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.response import Response
 from tap_asyncreport.spool import Room, Spool, SpooledFile
-from tap_asyncreport.templates.text import as_text
+from tap_asyncreport.templates.text import as_text, to_json
 
 if TYPE_CHECKING:
     from tap_asyncreport.clock import Clock
@@ -142,6 +142,10 @@ class JobRepository:
     def kept(self, job: Job) -> dict[str, Any]:
         """The job for state: plain JSON without secrets, enough for `adopt` in a later run."""
         unit = job.unit
+
+        def holds_secret(text: str) -> bool:
+            return text != job.id and self._context.http.redactor.holds_secret(text)
+
         kept: dict[str, Any] = {
             "id": job.id if job.id_value is None else job.id_value,
             "window": None if unit.window is None else [_iso(unit.window.start), _iso(unit.window.end)],
@@ -149,9 +153,8 @@ class JobRepository:
             "created_at": None if job.created_at is None else _iso(job.created_at),
             "attempt": job.attempt,
             "link": unit.link or None,
-            "cursor": unit.cursor,
+            "cursor": unit.cursor if not holds_secret(to_json(unit.cursor)) else None,
         }
-        holds_secret = self._context.http.redactor.holds_secret
         if job.creation_response is not None:
             kept["creation_response"] = pruned(job.creation_response, self._paths["creation_response"], holds_secret)
         earlier = {
@@ -216,8 +219,8 @@ class JobRepository:
         found = self._found(job)
         if isinstance(found, Outcome):
             return found
-        if found is None or not found or any(self._download.url(job, target) is None for target in found):
-            return self._none(job, counted=found is not None and self._range is not None)
+        if not found or any(self._download.url(job, target) is None for target in found):
+            return self._none(job, counted=self._range is not None and found == [])
         job.targets = found
         return Outcome(Means.OK)
 
@@ -227,9 +230,8 @@ class JobRepository:
         if isinstance(answers, Outcome):
             return answers
         if self._range is not None:
-            response, scope = answers[0]
-            count = range_of(self._range, response, scope)
-            return None if count is None else list(range(count))
+            counts = [range_of(self._range, response, scope) for response, scope in answers[:1]]
+            return None if counts == [None] else list(range(sum(filter(None, counts))))
         if self._extractor is None:
             return [None]
         return self._extractor.targets(answers)

@@ -26,7 +26,7 @@ class Download:
     piece: Piece | None = None
     validator: str | None = None
     last_digest: bytes | None = None
-    resumed: int = 0
+    seen: set[str] = field(default_factory=set)
     rows: int | None = None
     released: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -64,12 +64,21 @@ class Download:
         self.pieces[len(self.files)] = self.piece
         self.piece, self.validator, self._farthest = None, None, 0
 
-    def turn_to(self, page: Page | None) -> None:
-        """Goes on to this page, or to the next target."""
+    def turn_to(self, page: Page | None) -> bool:
+        """Goes on to this page, or to the next target; false where that page was here before."""
         if page is None:
             self.number += 1
-            self.last_digest = None
-        self.page = page or FIRST
+            self._forget_pages()
+            return True
+        self.page = page
+        mark = repr(page.value)
+        fresh = page.value is None or mark not in self.seen
+        self.seen.add(mark)
+        return fresh
+
+    def _forget_pages(self) -> None:
+        self.page, self.last_digest = FIRST, None
+        self.seen.clear()
 
     def resumed_at(self, offset: int) -> None:
         """The server went on where the last try broke off."""
@@ -87,7 +96,7 @@ class Download:
         while self.files and self.files[-1].target_number == self.number:
             self.pieces.pop(len(self.files)).remove()
             self.files.pop()
-        self.page, self.last_digest = FIRST, None
+        self._forget_pages()
 
     def start_over(self) -> None:
         """Throws away everything."""
@@ -96,4 +105,5 @@ class Download:
             piece.remove()
         self.pieces.clear()
         self.files.clear()
-        self.number, self.page, self.last_digest, self._farthest = 0, FIRST, None, 0
+        self.number, self._farthest = 0, 0
+        self._forget_pages()

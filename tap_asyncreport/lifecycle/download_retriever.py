@@ -262,7 +262,8 @@ class DownloadRetriever:
             download.drop_piece()  # the empty page behind the last
         else:
             download.keep(file)
-        download.turn_to(following)
+        if not download.turn_to(following):
+            raise self._repeats(answer, f"page {download.page.number + 1} is one that was here before")
 
     def _verify(self, answer: Answer, file: SpooledFile, download: Download, scope: Mapping[str, Any]) -> None:
         try:
@@ -278,12 +279,11 @@ class DownloadRetriever:
         with file.path.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").digest()
         if digest == download.last_digest:
-            raise TransferError(
-                f"page {download.page.number + 1} repeats the page before it",
-                where=answer.where,
-                hint="check `download_retriever.paginator`",
-            )
+            raise self._repeats(answer, f"page {download.page.number + 1} repeats the page before it")
         download.last_digest = digest
+
+    def _repeats(self, answer: Answer, said: str) -> TransferError:
+        return TransferError(f"downloading: {said}", where=answer.where, hint="check `download_retriever.paginator`")
 
     def _check_all(self, download: Download, scope: Mapping[str, Any]) -> None:
         if not download.files:

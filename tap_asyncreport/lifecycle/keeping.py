@@ -16,7 +16,7 @@ Path = tuple[str, ...]
 
 
 def used_parts(stream: Stream, templates: Templates) -> dict[str, set[Path]]:
-    """What a stream uses of the creation's answers in all that comes after it: `creation_response(s)` to paths in them."""
+    """What a stream uses of the creation's answers in all that comes after it, as paths into them."""
     later = stream.model_dump(by_alias=True, exclude={"creation_requester"})
     first_poll = (
         later["polling_requester"] or later

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.errors import JobError, ReportError
+from tap_asyncreport.http.reply import json_of
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
 from tap_asyncreport.job import Job, JobStatus, Means, Outcome
 from tap_asyncreport.lifecycle.context import job_view
@@ -17,10 +20,12 @@ from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.lifecycle.status_words import combined, flattened, shown, status_of, words_to_add
 from tap_asyncreport.response import Response
+from tap_asyncreport.templates.text import to_json
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.requesters import PollingRequester as Config
     from tap_asyncreport.lifecycle.context import StreamContext
+    from tap_asyncreport.templates import Extractor
 
 logger = logging.getLogger("tap-asyncreport")
 _FALSE = ("", "false", "no", "0", "none", "null")
@@ -43,6 +48,7 @@ class PollingRequester:
         self._context = context
         self._status = stream.status
         self.requester = None if config is None else Requester(config, Step.POLLING, context, Step.POLLING)
+        self._batch = 1 if config is None else config.batch or 1
         self._select = None if config is None else context.extractor(config.select, "polling_requester.select")
         key = f"{context.key}.polling_requester.paginator"
         self._pages = None if config is None else pages_of(config.paginator, templates, key)
@@ -64,12 +70,12 @@ class PollingRequester:
         return [outcomes[job] for job in jobs]
 
     def _groups(self, jobs: Sequence[Job]) -> list[list[Job]]:
-        if len(jobs) == 1 or self.requester is None:
-            return [list(jobs)]
-        groups: dict[str, list[Job]] = {}
+        if len(jobs) == 1 or self.requester is None or self._batch == 1:
+            return [[job] for job in jobs]
+        alike: dict[str, list[Job]] = {}
         for job in jobs:
-            groups.setdefault(self._rest(self.requester, job), []).append(job)
-        return list(groups.values())
+            alike.setdefault(self._rest(self.requester, job), []).append(job)
+        return [group[at : at + self._batch] for group in alike.values() for at in range(0, len(group), self._batch)]
 
     def _rest(self, requester: Requester, job: Job) -> str:
         """The request of a job without the job: the same for all that may share a poll."""
@@ -126,15 +132,32 @@ class PollingRequester:
         try:
             response, scope = answer.response, self._context.scope(job)
             if self._select is not None:
-                picked = self._select.first(response, {**scope, "response": response, "polling_response": response})
-                if picked is None:
+                part = self._picked(self._select, response, scope)
+                if part is None:
                     return self._unlisted(answer, job) if last else None
-                response = _picked(picked, response)
+                response = part
             job.polling_response = response
             scope = {**scope, "response": answer.response, "polling_response": response}
             return self._outcome(_Seen(answer, response, scope), job)
         except ReportError as error:
             return Outcome(Means.FAIL, error=error.within(self._context.where(job.unit, job).within(answer.where)))
+
+    def _picked(self, select: Extractor, response: Response, scope: Mapping[str, Any]) -> Response | None:
+        """The selected part as an answer of its own; JSON in a text, as batch calls hold it, is read."""
+        source = response
+        if self._context.stream.download_retriever.source == "polling_response":  # its rows keep every digit
+            exact = exact_json(response.text)
+            source = Response(exact, headers=response.headers, status_code=response.status_code, url=response.url)
+        value = select.first(source, {**scope, "response": source, "polling_response": source})
+        if value is None:
+            return None
+        text = None if isinstance(value, str) else to_json(value)
+        if isinstance(value, str):
+            parsed = json_of(value.encode())
+            value, text = (parsed, value) if isinstance(parsed, dict | list) else (value, value)
+        elif source is not response:
+            value = json_of(to_json(value).encode())
+        return Response(value, headers=response.headers, status_code=response.status_code, url=response.url, text=text)
 
     def _unlisted(self, answer: Answer, job: Job) -> Outcome:
         error = answer.complaint(
@@ -207,11 +230,9 @@ class PollingRequester:
             logger.warning("%s: the status %r is not known, and taken as running; see `status.mapping`", stream, word)
 
 
-def _picked(value: Any, answer: Response) -> Response:
-    """The selected part as an answer of its own; JSON in a text, as batch calls hold it, is read."""
-    if isinstance(value, str):
-        from tap_asyncreport.http.reply import json_of
-
-        parsed = json_of(value.encode())
-        value = parsed if isinstance(parsed, dict | list) else value
-    return Response(value, headers=answer.headers, status_code=answer.status_code, url=answer.url)
+def exact_json(text: str) -> Any:
+    """The JSON value with every digit of its numbers; None where the text is none."""
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return None

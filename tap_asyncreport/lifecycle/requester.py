@@ -185,7 +185,7 @@ class Requester:
         http, refreshed = self._context.http, False
         while True:
             call = self.call(asking, changes, key)
-            credentials = http.credentials(self.config.authenticator, call.url)
+            credentials = http.credentials(self.config.authenticator, call.url, asking.scope)
             reply = http.send(call, credentials, stream=read is not None)
             response = read_whole(reply) if read is None else read(reply)
             place = answered(replace(where, request_line=reply.request_line), response)

@@ -28,7 +28,7 @@ WELL_KNOWN: Mapping[JobStatus, tuple[str, ...]] = {
 def plain_word(word: Any) -> Any:
     """The word without case, with `_`, `-` and space alike; what is no text stays as it is in JSON."""
     if not isinstance(word, str):
-        return json.dumps(word)
+        return json.dumps(int(word) if isinstance(word, float) and word.is_integer() else word)
     return " ".join(word.replace("_", " ").replace("-", " ").split()).casefold()
 
 
