@@ -67,7 +67,7 @@ class Watch:
         return Exchange(
             call, self.request_line, self._started_at, seconds, status_code=reply.status_code,
             headers=dict(self._fields(reply.headers.items())), excerpt=self._redactor.excerpt(body),
-            body=self._data(body) or b"", size=reply.size, whole=whole and trouble is None, error=error,
+            body=self._data(body) or b"", size=reply.size, whole=whole, error=error,
         )  # fmt: skip
 
     def _fields(self, fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -85,7 +85,7 @@ class Watch:
 
 def _plain(reply: Reply) -> tuple[bytes, bool]:
     """The beginning of the body, decoded where all of it is here, and whether it is all of it."""
-    whole = len(reply.beginning) == reply.size
+    whole = reply.ended and len(reply.beginning) == reply.size
     try:
         return (decoded(reply.beginning, reply.headers.get("Content-Encoding")) if whole else reply.beginning), whole
     except (NetworkError, ReportError):

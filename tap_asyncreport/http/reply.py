@@ -11,7 +11,7 @@ from typing import Any
 import urllib3
 from requests.structures import CaseInsensitiveDict
 
-from tap_asyncreport.errors import RequestError
+from tap_asyncreport.errors import RequestError, Where
 from tap_asyncreport.http.network import Broken, NetworkError, lost
 from tap_asyncreport.response import Response
 
@@ -25,7 +25,8 @@ class Reply:
     """An answer of a server.
 
     `chunks` gives the raw body as it is on the wire, `read` all of it with Content-Encoding undone; both raise Broken
-    where the body is shorter than announced. `token` is the token that was sent, for `Credentials.refresh`.
+    where the body is shorter than announced. `token` is the token that was sent, for `Credentials.refresh`; `size` counts
+    the raw bytes that came, and `ended` says that they were all.
     """
 
     def __init__(
@@ -40,12 +41,15 @@ class Reply:
         confidential: bool = False,
     ) -> None:
         self.status_code: int = raw.status
-        self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict(raw.headers.items())
+        self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict(
+            {name: raw.headers[name] for name in raw.headers}  # a repeated field is joined with commas
+        )
         self.url = url
         self.request_line = request_line
         self.token = token
         self.beginning = b""
         self.size = 0
+        self.ended = False
         self._raw = raw
         self._server = server
         self._done = done
@@ -66,20 +70,29 @@ class Reply:
             trouble.request_line = self.request_line
             self._finish(trouble)
             raise trouble from error
+        self.ended = True
         self._finish()
 
     def read(self) -> bytes:
         """The whole body, decoded; raises Broken, and RequestError where it is larger than 64 MiB."""
         if self._body is None:
-            parts, size = [], 0
-            for part in self.chunks():
-                parts.append(part)
-                size += len(part)
-                if size > LARGEST_ANSWER:
-                    self.close()
-                    raise _too_large()
-            self._body = decoded(b"".join(parts), self.headers.get("Content-Encoding"))
+            try:
+                self._body = decoded(self._whole(), self.headers.get("Content-Encoding"))
+            except Broken as error:
+                error.request_line = self.request_line
+                raise
+            except RequestError as error:
+                raise error.within(Where(request_line=self.request_line, status_code=self.status_code)) from None
         return self._body
+
+    def _whole(self) -> bytes:
+        parts: list[bytes] = []
+        for part in self.chunks():
+            parts.append(part)
+            if self.size > LARGEST_ANSWER:
+                self.close()
+                raise _too_large()
+        return b"".join(parts)
 
     def close(self) -> None:
         """Lets go of the connection; what was not read is dropped."""
