@@ -1,0 +1,143 @@
+"""The live region of a terminal: a line per stream, redrawn in place; log lines go above it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from tap_asyncreport.error_text import printable
+from tap_asyncreport.reporting import words
+from tap_asyncreport.reporting.ledger import RunLedger
+from tap_asyncreport.reporting.views import StreamView, views
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+RATE_OVER = 10.0
+SPARE_LINES = 5
+HEADINGS = ("stream", "windows", "jobs", "oldest", "usual", "rows", "rows/s", "next poll", "waits for")
+
+
+def on_terminal(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a person watches stderr alone: a terminal, no structured log asked for, and stdout goes elsewhere."""
+    structured = "SINGER_SDK_LOG_CONFIG" in environ
+    return sys.stderr.isatty() and not sys.stdout.isatty() and not structured and environ.get("TERM") != "dumb"
+
+
+class Rates:
+    """Rows per second of each stream, over the last ten seconds."""
+
+    def __init__(self) -> None:
+        self._samples: dict[str, deque[tuple[float, int]]] = {}
+
+    def rate(self, stream: str, rows: int, now: float) -> float:
+        """Takes a sample, and says how fast rows came lately."""
+        samples = self._samples.setdefault(stream, deque())
+        samples.append((now, rows))
+        while len(samples) > 1 and now - samples[1][0] >= RATE_OVER:
+            samples.popleft()
+        since, first = samples[0]
+        return (rows - first) / (now - since) if now > since else 0.0
+
+
+class LiveRegion:
+    """Draws the ledger on a terminal; between `start` and `stop`, what is logged to stderr appears above it."""
+
+    def __init__(
+        self, ledger: RunLedger, *, console: Console | None = None, redact: Callable[[str], str] = str
+    ) -> None:
+        from rich.console import Console as RichConsole
+        from rich.live import Live
+
+        self._ledger = ledger
+        self._redact = redact
+        self._rates = Rates()
+        self._moved: list[tuple[logging.StreamHandler[Any], Any]] = []
+        self._console = console or RichConsole(stderr=True)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
+
+    def start(self) -> None:
+        """Opens the region, and sends handlers that write to stderr above it."""
+        stderr = sys.stderr
+        self._live.start()
+        self._console.show_cursor(True)  # a process that is killed must not leave the terminal without one
+        if sys.stderr is not stderr:
+            for handler in set(_stream_handlers()):
+                if handler.stream is stderr:
+                    self._moved.append((handler, handler.setStream(sys.stderr)))
+
+    def draw(self, now: float) -> None:
+        """Shows how things stand."""
+        self._live.update(self._table(now), refresh=True)
+
+    def stop(self) -> None:
+        """Removes the region, and gives stderr back."""
+        for handler, stream in self._moved:
+            handler.setStream(stream)
+        self._moved.clear()
+        self._live.stop()
+
+    def _table(self, now: float) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2), expand=True)
+        for name in HEADINGS:
+            justify: Literal["left", "right"] = "left" if name in ("stream", "waits for") else "right"
+            table.add_column(justify=justify, no_wrap=True, ratio=1 if name == HEADINGS[-1] else None)
+        table.add_row(*(Text(name, style="dim") for name in HEADINGS))
+        most = self._console.height - SPARE_LINES
+        for cells, style in rows_of(views(self._ledger, now), most, self._rates, now):
+            table.add_row(*(Text(printable(self._redact(cell)), style=style) for cell in cells))
+        return table
+
+
+def rows_of(shown: Sequence[StreamView], most: int, rates: Rates, now: float) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Cells and style of each line: streams at work first, and as many others as there is room for."""
+    speeds = {view.stream: rates.rate(view.stream, view.rows, now) for view in shown}
+    if len(shown) > most:
+        shown = sorted(shown, key=lambda view: (not view.live, view.outcome is not None))
+    for view in shown[: max(1, most)]:
+        yield _cells(view, speeds[view.stream]), _style(view)
+    rest = shown[max(1, most) :]
+    if rest:
+        over = sum(view.outcome is not None for view in rest)
+        blank = ("",) * (len(HEADINGS) - 2)
+        yield (f"… {words.many(len(rest), 'more stream')}", *blank, f"{over} over"), "dim"
+
+
+def _cells(view: StreamView, speed: float) -> tuple[str, ...]:
+    over = view.outcome is not None
+    return (
+        view.stream,
+        view.windows,
+        words.number(view.running) if view.running else "",
+        _time(view.oldest),
+        "" if over else _time(view.usual),
+        words.number(view.rows),
+        words.number(round(speed)) if speed >= 1 and not over else "",
+        "" if over else _time(view.next_poll),
+        view.outcome or view.waits_for,
+    )
+
+
+def _time(seconds: float | None) -> str:
+    return "" if seconds is None else words.duration(seconds)
+
+
+def _style(view: StreamView) -> str:
+    if view.failed or (view.outcome or "").startswith("failed"):
+        return "red"
+    return "" if view.live else "dim"
+
+
+def _stream_handlers() -> Iterator[logging.StreamHandler[Any]]:
+    root = logging.getLogger()
+    loggers = [root, *(found for found in root.manager.loggerDict.values() if isinstance(found, logging.Logger))]
+    for logger in loggers:
+        yield from (handler for handler in logger.handlers if isinstance(handler, logging.StreamHandler))
