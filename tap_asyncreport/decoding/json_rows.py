@@ -1,0 +1,328 @@
+"""JSON records to message lines: lines that are right as they are pass as they are, others are read value by value."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from json.encoder import encode_basestring
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from tap_asyncreport.decoding import json_path, json_text
+from tap_asyncreport.decoding.casters import Caster
+from tap_asyncreport.decoding.fields import Field, undeclared
+from tap_asyncreport.decoding.json_scan import Block
+from tap_asyncreport.decoding.layout import Columns, Given
+from tap_asyncreport.decoding.source import Observed, shown
+from tap_asyncreport.errors import DecodeError, excerpt
+
+_SOME_DIGITS = re.compile(rb"[0-9][0-9]")
+_MANY_DIGITS = re.compile(rb"[0-9]{309}")
+_SAMPLE = 150
+_DICTS = msgspec.json.Decoder(dict[str, Any])
+_RAW_DICTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENCODER = msgspec.json.Encoder()
+_NATIVE: dict[str, Any] = {
+    "string": str | None, "integer": int | None, "number": float | None, "decimal": float | None,
+    "boolean": bool | None, "date": str | None, "date-time": str | None, "object": dict | None,
+    "array": list | None, "any": Any,
+}  # fmt: skip
+_DATES = ("date", "date-time")
+
+Record = dict[str, Any]
+
+
+def may_hold_long_number(data: bytes) -> bool:
+    """Whether a number of 309 digits or more may stand in the text: such a one shows in any sample of it."""
+    return bool(_SOME_DIGITS.search(data[::_SAMPLE])) and bool(_MANY_DIGITS.search(data))
+
+
+class JsonRows:
+    """Turns blocks of JSON records of one file into message lines."""
+
+    def __init__(
+        self,
+        columns: Columns,
+        given: Given,
+        observed: Observed,
+        *,
+        prefix: bytes,
+        suffix: bytes,
+        head: str,
+        watched: str | None,
+        rows_of: Callable[[Any, str], Iterator[Any]] | None,
+        find: Callable[[Field], Callable[[Any], Any]],
+    ) -> None:
+        self._columns = columns
+        self._given = given
+        self._observed = observed
+        self._prefix = prefix
+        self._head = head
+        self._watched = watched
+        self._rows_of = rows_of
+        self._find = find
+        self._known: set[tuple[str, ...]] = set()
+        self._found_any = False
+        self._constants = {
+            name: columns.constant(name, value) for name, value in given.values.items() if columns.emitted(name)
+        }
+        self._partition = {
+            name: columns.constant(name, value)
+            for name, value in given.partition.items()
+            if columns.emitted(name) and name not in self._constants
+        }
+        fixed = "".join(f",{encode_basestring(n)}:{v}" for n, v in {**self._partition, **self._constants}.items())
+        self._ending = f"{fixed}}}".encode() + suffix + b"\n"
+        self._suffix = suffix
+        self._typed = self._struct() if columns.declared else None
+        self._readers = [(of, find(of), columns.caster(of)) for of in columns.declared or () if self._reads(of)]
+        self._others: dict[str, Caster] = {}
+
+    def _reads(self, of: Field) -> bool:
+        return (
+            of.name not in self._given.values and of.name not in self._given.per_row and self._columns.wanted(of.name)
+        )
+
+    # -- as it stands
+
+    def _struct(self) -> msgspec.json.Decoder[Any] | None:
+        """The type of records that can pass as they are, or None where the columns ask for more."""
+        fields = self._columns.declared or []
+        same = all(
+            of.source == of.name
+            and of.rules is None
+            and not of.format
+            and not (of.nulls and of.type in ("string", "any"))
+            and self._columns.emitted(of.name)
+            and of.name not in self._given.names
+            for of in fields
+        )
+        if not same or not fields:
+            return None
+        types = [
+            (f"f{number}", _NATIVE[of.type] if of.nullable else _required(_NATIVE[of.type]))
+            for number, of in enumerate(fields)
+        ]
+        names = {f"f{number}": of.name for number, of in enumerate(fields)}
+        record = msgspec.defstruct("Record", types, rename=names, forbid_unknown_fields=True, gc=False)
+        return msgspec.json.Decoder(record)
+
+    def lines(self, block: Block) -> tuple[bytes, int]:
+        """The message lines of a block, and how many; raises DecodeError."""
+        data = block.data if block.items is None else b"\n".join(block.items) + b"\n"
+        plain = (
+            self._rows_of is None
+            and not self._given.per_row
+            and (block.items is None or data.count(b"\n") == len(block.items))
+        )
+        if plain and not may_hold_long_number(data):
+            count = self._unchanged(data)
+            if count is not None:
+                self._observed.rows += count
+                self._found_any = self._found_any or count > 0
+                return self._framed(data), count
+        return self.written(_parsed(block))
+
+    def _framed(self, data: bytes) -> bytes:
+        between = self._ending + self._prefix
+        return b"%b%b%b" % (self._prefix, data[:-2].replace(b"}\n", between), self._ending)
+
+    def _unchanged(self, data: bytes) -> int | None:
+        """How many records the text holds, if each is one line that may be written as it is."""
+        lines = data.count(b"\n")
+        if data.count(b"}\n{") != lines - 1 or data[:1] != b"{" or data[-2:] != b"}\n" or b"{}\n" in data:
+            return None
+        try:
+            if self._columns.declared is None:
+                return self._free(data, lines)
+            return self._fits(data, lines) if self._typed else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
+    def _free(self, data: bytes, lines: int) -> int | None:
+        rows = _DICTS.decode_lines(data)
+        if len(rows) != lines:
+            return None
+        for keys in set(map(tuple, rows)) - self._known:
+            if not self._passes(keys):
+                return None
+            self._known.add(keys)
+        if self._watched is not None and self._watched not in self._given.names:
+            self._watch([row[self._watched] for row in rows])
+        return lines
+
+    def _passes(self, keys: tuple[str, ...]) -> bool:
+        """Whether records with these keys need nothing taken out or put right."""
+        columns, given = self._columns, self._given.names
+        return (
+            all(map(columns.emitted, keys))
+            and all(key in keys or key in given for key in columns.keys)
+            and not given.intersection(keys)
+            and len({key.casefold() for key in keys}) == len(keys)
+        )
+
+    def _fits(self, data: bytes, lines: int) -> int | None:
+        assert self._typed is not None
+        rows = self._typed.decode_lines(data)
+        if len(rows) != lines:
+            return None
+        for number, of in enumerate(self._columns.declared or ()):
+            if of.type in _DATES:
+                texts = list(map(attrgetter(f"f{number}"), rows))
+                cast, lacks = self._columns.caster(of).column(texts, _nowhere)
+                if cast is not texts and not _same(texts, cast, lacks=lacks):
+                    return None
+        if self._watched is not None:
+            at = [of.name for of in self._columns.declared or ()].index(self._watched)
+            self._watch(list(map(attrgetter(f"f{at}"), rows)))
+        return lines
+
+    def _watch(self, values: Sequence[Any]) -> None:
+        known = [value for value in values if isinstance(value, str)]
+        if known:
+            self._observed.span(min(known), max(known))
+
+    # -- value by value
+
+    def written(self, values: Iterable[tuple[str, Any]]) -> tuple[bytes, int]:
+        """The message lines of records given with their places, and how many; raises DecodeError."""
+        made: list[str] = []
+        for place, value in values:
+            for row in (value,) if self._rows_of is None else self._rows_of(value, place):
+                made.append(self._line(row, place))
+        self._observed.rows += len(made)
+        prefix, ending = self._prefix.decode(), self._suffix.decode() + "\n"
+        return "".join(f"{prefix}{line}{ending}" for line in made).encode(), len(made)
+
+    def _line(self, record: Any, place: str) -> str:
+        if not isinstance(record, dict):
+            kind = "a list" if isinstance(record, list) else "no object"
+            raise DecodeError(
+                f"{place}: {shown(json.dumps(record)[:200])} is {kind}, and records are objects",
+                excerpt=excerpt(self._head),
+                hint="see `decode.records`; rows that are lists need `decode.fields`",
+            )
+        written = (
+            self._declared(record, place) if self._columns.declared is not None else self._undeclared(record, place)
+        )
+        for name, value in self._partition.items():
+            written.setdefault(name, value)
+        seen = self._template_view(written) if self._given.per_row else {}
+        for name, render in self._given.per_row.items():
+            if self._columns.emitted(name):
+                written[name] = self._columns.constant(name, render(seen))
+        written.update(self._constants)
+        watched = written.get(self._watched) if self._watched else None
+        if watched and watched[:1] == '"':
+            self._observed.span(watched[1:-1], watched[1:-1])
+        parts = (f"{encode_basestring(n)}:{v}" for n, v in written.items() if self._columns.emitted(n))
+        return "{" + ",".join(parts) + "}"
+
+    def _template_view(self, written: dict[str, str]) -> Record:
+        text = "{" + ",".join(f"{encode_basestring(name)}:{value}" for name, value in written.items()) + "}"
+        return dict(json.loads(text, parse_float=Decimal))
+
+    def _undeclared(self, record: Record, place: str) -> dict[str, str]:
+        columns, given = self._columns, self._given.names
+        for key in columns.keys:
+            if key not in record and key not in given:
+                raise self._lacks(key, record, place)
+        folded: dict[str, str] = {}
+        for name in record:
+            other = folded.setdefault(name.casefold(), name)
+            if other != name:
+                raise DecodeError(f"{place}: the names {other!r} and {name!r} differ in case only")
+        return {name: self._other(name).value(value, place) for name, value in record.items() if columns.wanted(name)}
+
+    def _other(self, name: str) -> Caster:
+        caster = self._others.get(name)
+        if caster is None:
+            caster = self._others[name] = self._columns.caster(undeclared(name, "any", self._columns.decode))
+        return caster
+
+    def _declared(self, record: Record, place: str) -> dict[str, str]:
+        written: dict[str, str] = {}
+        found = False
+        for of, find, caster in self._readers:
+            value = find(record)
+            if value is _MISSING:
+                if of.name in self._partition:
+                    written[of.name] = self._partition[of.name]
+                    continue
+                if of.name in self._columns.keys:
+                    raise self._lacks(of.name, record, place)
+                value = None
+            else:
+                found = True
+            written[of.name] = caster.value(value, place)
+        self._found_any = self._found_any or found
+        if not self._found_any and self._readers and record:
+            raise DecodeError(
+                f"{place}: none of the declared columns is in it",
+                excerpt=excerpt(self._head),
+                hint="an error page? else see `decode.records`",
+            )
+        names = self._columns.strangers(record)
+        if names:
+            for of in self._columns.unknown_fields(names, "any"):
+                if self._columns.wanted(of.name):
+                    written[of.name] = self._other(of.name).value(record[of.name], place)
+        return written
+
+    def _lacks(self, key: str, record: Record, place: str) -> DecodeError:
+        error = self._columns.not_the_report(key, list(record), self._head)
+        error.message = f"{place}: {error.message}"
+        error.args = (error.message,)
+        return error
+
+
+class _Missing:
+    pass
+
+
+_MISSING: Any = _Missing()
+
+
+def finder(of: Field, complex_path: Callable[[str], Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """How a column's value is found in a record; gives `_MISSING` where it is not there."""
+    if not of.is_path:
+        return lambda record: record.get(of.source, _MISSING)
+    steps = json_path.steps_of(of.source)
+    if steps is None:
+        return complex_path(of.source)
+    return lambda record: next(json_path.look(record, steps), _MISSING)
+
+
+def _parsed(block: Block) -> Iterator[tuple[str, Any]]:
+    """Each record of a block with its place."""
+    texts = block.items if block.items is not None else block.data.split(b"\n")
+    for number, text in enumerate(texts, block.first):
+        if block.items is None and not text.strip():
+            continue
+        place = f"{block.unit} {number}"
+        try:
+            yield place, json_text.parse(text.decode().strip())
+        except (ValueError, RecursionError) as error:
+            raise DecodeError(
+                f"{place}: not JSON ({error})",
+                excerpt=excerpt(text),
+                hint="`decode.format: json` where records go over several lines" if block.unit == "line" else None,
+            ) from None
+
+
+def _required(kind: Any) -> Any:
+    return kind if kind is Any else next(part for part in kind.__args__ if part is not type(None))
+
+
+def _same(texts: Sequence[Any], cast: Sequence[str], *, lacks: bool) -> bool:
+    if lacks:
+        return list(texts) == list(cast)
+    return all(new == ("null" if old is None else f'"{old}"') for old, new in zip(texts, cast, strict=True))
+
+
+def _nowhere(_: int) -> str:
+    return ""

@@ -1,0 +1,179 @@
+"""Which columns of a file go where: declared and unknown ones, selection, keys, and what every row is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tap_asyncreport.config.streams import Stream
+from tap_asyncreport.decoding import json_path, json_text
+from tap_asyncreport.decoding.casters import Caster
+from tap_asyncreport.decoding.fields import Field, declared_fields, undeclared
+from tap_asyncreport.decoding.source import Misfit, Observed, misfit
+from tap_asyncreport.errors import DecodeError, excerpt
+
+
+@dataclass
+class Given:
+    """What a file's rows get from the context: fixed values, and templates that look at each row."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    partition: dict[str, Any] = field(default_factory=dict)
+    per_row: dict[str, Callable[[dict[str, Any]], Any]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[str]:
+        """All names that need not stand in the file."""
+        return {*self.values, *self.partition, *self.per_row}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of one kind of file: `taken` by position, `constants` written for every row, `per_row` after them."""
+
+    taken: list[tuple[int, Caster]]
+    constants: list[tuple[str, str]]
+
+
+class Columns:
+    """The stream's columns as declared and selected; finds the layout of each file."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        schema: Mapping[str, Any] | None,
+        selected: Callable[[str], bool] | Collection[str] | None,
+        unknown: str,
+        keys: Sequence[str],
+        observed: Observed,
+        needed: Collection[str] | None,
+        warn: Callable[[str], None],
+    ) -> None:
+        self.decode = stream.decode
+        self.declared = declared_fields(stream, schema)
+        self.by_name = {field.name: field for field in self.declared or ()}
+        self._sources = {json_path.first_key(field.source) for field in self.declared or ()}
+        self.keys = list(keys)
+        self.unknown = unknown
+        self._selected = selected
+        self._needed = needed
+        self._observed = observed
+        self._warn = warn
+        self._warned: set[str] = set()
+        self._casters: dict[Field, Caster] = {}
+
+    def emitted(self, name: str) -> bool:
+        """Whether a column is written: it is a key, or selected."""
+        if self._selected is None or name in self.keys:
+            return True
+        return bool(self._selected(name)) if callable(self._selected) else name in self._selected
+
+    def wanted(self, name: str) -> bool:
+        """Whether a column is read: it is written, or a template looks at it."""
+        return self.emitted(name) or self._needed is None or name in self._needed
+
+    def caster(self, of: Field) -> Caster:
+        """The caster of a column, made once."""
+        key = of
+        caster = self._casters.get(key) if of.rules is None else None
+        if caster is None:
+            caster = Caster(of, self._observed, non_finite=self.decode.non_finite)
+            if of.rules is None:
+                self._casters[key] = caster
+        return caster
+
+    def constant(self, name: str, value: Any) -> str:
+        """JSON for a value from the context, read as its column's type where it is declared."""
+        of = self.by_name.get(name) or undeclared(name, "any", self.decode)
+        return self.caster(of).value(json_text.from_python(value), "the context")
+
+    def fields_for(self, names: Sequence[str], kind: str) -> list[Field]:
+        """The columns a file gives, in the order in which they are written; unknown ones as the configuration says."""
+        if self.declared is None:
+            return [undeclared(name, kind, self.decode) for name in names]
+        return self.declared + self.unknown_fields(self.strangers(names), kind)
+
+    def strangers(self, names: Iterable[str]) -> list[str]:
+        """The names that no declared column reads."""
+        return [name for name in names if name not in self._sources]
+
+    def unknown_fields(self, names: Sequence[str], kind: str) -> list[Field]:
+        """What becomes of columns that nobody declared; raises DecodeError where that is an error."""
+        if not names:
+            return []
+        listed = ", ".join(map(repr, names))
+        if self.unknown == "error":
+            raise DecodeError(
+                f"the file holds columns that are not declared: {listed}",
+                hint="declare them in `columns`, or set `unknown_columns` to `warn` or `include`",
+            )
+        if self.unknown == "warn":
+            fresh = [name for name in names if name not in self._warned]
+            if fresh:
+                self._warned.update(fresh)
+                self._warn(f"columns that are not declared are left out: {', '.join(map(repr, fresh))}")
+            return []
+        declared = {name.casefold(): name for name in self.by_name}
+        for name in names:
+            if name.casefold() in declared:
+                raise DecodeError(f"the columns {declared[name.casefold()]!r} and {name!r} differ in case only")
+        return [undeclared(name, kind, self.decode) for name in names]
+
+    def layout(self, names: Sequence[str], kind: str, given: Given, head: str) -> Layout:
+        """Where each column of a table with these names goes; raises DecodeError where it is not the report."""
+        at = {name: number for number, name in enumerate(names)}
+        taken: list[tuple[int, Caster]] = []
+        constants: list[tuple[str, str]] = []
+        found = 0
+        for of in self.fields_for(names, kind):
+            if of.name in given.values or of.name in given.per_row:
+                continue
+            key = json_path.first_key(of.source)
+            if key in at:
+                found += 1
+                if self.wanted(of.name):
+                    taken.append((at[key], self.caster(of)))
+            elif of.name not in given.partition and self.wanted(of.name):
+                constants.append((of.name, self._missing(of, names, head)))
+        self._recognise(names, found, given, head)
+        constants += [
+            (name, self.constant(name, value))
+            for name, value in {**given.partition, **given.values}.items()
+            if self.wanted(name) and not (name in given.partition and name not in given.values and self._has(name, at))
+        ]
+        return Layout(taken, constants)
+
+    def _has(self, name: str, at: Mapping[str, int]) -> bool:
+        of = self.by_name.get(name)
+        return (json_path.first_key(of.source) if of else name) in at
+
+    def _missing(self, of: Field, names: Sequence[str], head: str) -> str:
+        if of.name in self.keys:
+            raise self.not_the_report(of.name, names, head)
+        try:
+            return self.caster(of)._null()  # noqa: SLF001
+        except Misfit as why:
+            raise misfit("the file lacks a column", of.name, "null", why) from None
+
+    def _recognise(self, names: Sequence[str], found: int, given: Given, head: str) -> None:
+        """Raise DecodeError for a table that has none of the declared columns, or lacks a key column."""
+        for key in self.keys:
+            if self.declared is None and key not in names and key not in given.names:
+                raise self.not_the_report(key, names, head)
+        if self.declared and not found and not given.names.issuperset(self.by_name):
+            raise DecodeError(
+                "none of the declared columns is in the file",
+                excerpt=excerpt(head),
+                hint="an error page? else see `decode.header`, `decode.delimiter` and the columns' `source`",
+            )
+
+    def not_the_report(self, key: str, names: Sequence[str], head: str) -> DecodeError:
+        """The error for a body without a key column, quoting how it begins."""
+        seen = ", ".join(names[:20])
+        return DecodeError(
+            f"the key column {key!r} is not in the file; its columns are: {excerpt(seen, 300)}",
+            excerpt=excerpt(head),
+            hint="an error page? else see `decode.header`, `decode.delimiter` and the column's `source`",
+        )

@@ -1,0 +1,141 @@
+"""Downloaded files to typed rows or to message lines: the door of this room."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from tap_asyncreport.config.streams import Stream
+from tap_asyncreport.decoding.compression import ByteStream, members
+from tap_asyncreport.decoding.detect import BINARY, LOOK_BYTES, beginning
+from tap_asyncreport.decoding.layout import Columns, Given
+from tap_asyncreport.decoding.lines import gathered
+from tap_asyncreport.decoding.parts import Part, Setup, part_of
+from tap_asyncreport.decoding.source import Observed, Source
+from tap_asyncreport.errors import DecodeError, TransferError
+from tap_asyncreport.response import Response
+from tap_asyncreport.templates import Templates
+
+Scope = Mapping[str, Any]
+Pieces = Iterator[tuple[bytes, int]]
+
+_ROWS = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+
+def _record_names(paths: Iterable[tuple[str, ...]]) -> set[str] | None:
+    """The fields of the row that a template looks at; None where it takes the row as a whole."""
+    used = [path for path in paths if path[0] == "record"]
+    return None if any(len(path) == 1 for path in used) else {path[1] for path in used}
+
+
+class RowReader:
+    """Reads the files of one stream's jobs; built once per stream, used by one thread.
+
+    Both ways of reading give the same data: `rows` as dicts, `chunks` as joined message lines. `observed` tells, of the
+    last reading, the number of rows, the span of the replication key, and what was put right. Raises DecodeError for
+    bytes that are not the rows declared, TransferError for a number of rows that is not the expected one.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        templates: Templates,
+        *,
+        schema: Mapping[str, Any] | None = None,
+        selected: Callable[[str], bool] | Collection[str] | None = None,
+        unknown_columns: str = "warn",
+        key_columns: Sequence[str] = (),
+    ) -> None:
+        self.observed = Observed()
+        self._stream = stream
+        self._decode = stream.decode
+        key = f"streams.{stream.name}"
+        self._added = {
+            name: templates.template(source, f"{key}.add_columns.{name}") for name, source in stream.add_columns.items()
+        }
+        looks = {name: _record_names(template.paths) for name, template in self._added.items()}
+        self._per_row = {name for name, used in looks.items() if used is None or used}
+        needed = None if None in looks.values() else {name for used in looks.values() if used for name in used}
+        columns = Columns(
+            stream, schema=schema, selected=selected, unknown=unknown_columns, keys=key_columns,
+            observed=self.observed, needed=needed, warn=self._warn,
+        )  # fmt: skip
+        self._setup = Setup(stream, templates, columns, self.observed)
+
+    def _warn(self, message: str) -> None:
+        logging.getLogger("tap-asyncreport").warning("stream %s: %s", self._stream.name, message)
+
+    def rows(
+        self, files: Iterable[Source], scope: Scope, *, expect_rows: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Typed rows: the selected columns, keys and added columns; numbers with a point are Decimals."""
+        for lines, _ in self.chunks(files, scope, b"", b"", expect_rows=expect_rows):
+            yield from _ROWS.decode_lines(lines)
+
+    def chunks(
+        self, files: Iterable[Source], scope: Scope, prefix: bytes, suffix: bytes, *, expect_rows: int | None = None
+    ) -> Pieces:
+        """Lines `prefix{...}suffix` of the rows, joined to 256 KiB and more, with the number of rows in each chunk.
+
+        Where a number of rows is expected, all are counted before the first is given.
+        """
+        files = list(files)
+        if expect_rows is not None:
+            counted = sum(self._counted(file, scope) for file in files)
+            if counted != expect_rows:
+                raise TransferError(
+                    f"the API announced {expect_rows} rows, and the files hold {counted}", hint="see `expect.rows`"
+                )
+        vars(self.observed).update(vars(Observed()))
+        yield from gathered(self._pieces(files, scope, prefix, suffix))
+
+    def _pieces(self, files: Sequence[Source], scope: Scope, prefix: bytes, suffix: bytes) -> Pieces:
+        for file in files:
+            given = self._given(file, scope)
+            for part in self._parts(file, scope):
+                yield from part.lines(given, prefix, suffix)
+
+    def _counted(self, file: Source, scope: Scope) -> int:
+        return sum(part.count() for part in self._parts(file, scope))
+
+    def _parts(self, file: Source, scope: Scope) -> Iterator[Part]:
+        for stream in members(file, self._decode):
+            if not self._empty(stream, file):
+                yield part_of(self._setup, file, stream, scope)
+
+    def _empty(self, stream: ByteStream, file: Source) -> bool:
+        """Whether a member means that there are no rows; raises DecodeError where nothing at all is an error."""
+        head = stream.peek(LOOK_BYTES + 1)
+        if len(head) > LOOK_BYTES:
+            return False
+        text = beginning(stream, self._decode, file.charset).strip() if head and head[:4] not in BINARY else str(head)
+        if text in {marker.strip() for marker in self._decode.empty_markers}:
+            return True
+        if text.strip("\0"):
+            return False
+        if self._decode.empty_body == "ok":
+            return True
+        raise DecodeError(
+            f"the body is empty ({len(head)} bytes), and a report has at least a header or a list",
+            hint="`decode.empty_body: ok` where the API means by it that there are no rows",
+        )
+
+    def _given(self, file: Source, scope: Scope) -> Given:
+        """What this file's rows get from the context."""
+        here = {**scope, "download_target": file.target}
+        headers = getattr(file, "headers", None)
+        if headers is not None:
+            here["response"] = Response(headers=headers)
+        partition = scope.get("partition") or {}
+        single = [part.name for part in self._stream.partitions if part.batch is None and part.name in partition]
+        fixed = {name: t.render(here) for name, t in self._added.items() if name not in self._per_row}
+        per_row = {name: self._row_template(name, here) for name in self._added if name in self._per_row}
+        return Given(fixed, {name: partition[name] for name in single if name not in self._added}, per_row)
+
+    def _row_template(self, name: str, here: Scope) -> Callable[[dict[str, Any]], Any]:
+        template = self._added[name]
+        return lambda record: template.render({**here, "record": record})
