@@ -10,10 +10,12 @@ from pydantic import Discriminator, Field, Tag
 from tap_asyncreport.config.values import Duration, Model, Renders, kind_of
 
 if TYPE_CHECKING:
-    from tap_asyncreport.config.requesters import Requester
+    from tap_asyncreport.config.requesters import Requester  # noqa: TC004 - given to model_rebuild there
 
 Secret = Annotated[
-    str, Field(description="Text, usually a template over `secrets`.", examples=["{{ secrets.token }}"]), Renders.TEMPLATE
+    str,
+    Field(description="Text, usually a template over `secrets`.", examples=["{{ secrets.token }}"]),
+    Renders.TEMPLATE,
 ]
 Text = Annotated[str, Renders.TEMPLATE]
 Value = Annotated[Any, Renders.TEMPLATE]
@@ -33,7 +35,9 @@ class ApiKey(Model):
     """A fixed value in a header or in the query."""
 
     type: Literal["api_key"]
-    in_: Literal["header", "query"] = Field("header", alias="in", description="Where the key goes.", examples=["header"])
+    in_: Literal["header", "query"] = Field(
+        "header", alias="in", description="Where the key goes.", examples=["header"]
+    )
     name: str = Field(description="Name of the header or query parameter.", examples=["X-API-TOKEN"])
     value: Secret
 
@@ -57,29 +61,52 @@ class TokenPlacement(Model):
     """How a fetched token is sent with each call."""
 
     header: str = Field("Authorization", description="Header that carries the token.", examples=["x-amz-access-token"])
-    prefix: str | None = Field(None, description="Text before the token in the header; `Bearer ` where the header is Authorization, else none.", examples=["Bearer "])
-    token: Found = Field("$.access_token", description="Extractor of the token from the answer.", examples=["$.access_token"])
-    expires_in: Found = Field("$.expires_in", description="Extractor of the token's life in seconds; none means until it is refused.", examples=["$.expires_in"])
-    refresh_before: Duration = Field(timedelta(seconds=60), description="Fetch a new token this long before the old one ends.", examples=["60s"])
+    prefix: str | None = Field(
+        None,
+        description="Text before the token in the header; `Bearer ` where the header is Authorization, else none.",
+        examples=["Bearer "],
+    )
+    token: Found = Field(
+        "$.access_token", description="Extractor of the token from the answer.", examples=["$.access_token"]
+    )
+    expires_in: Found = Field(
+        "$.expires_in",
+        description="Extractor of the token's life in seconds; none means until it is refused.",
+        examples=["$.expires_in"],
+    )
+    refresh_before: Duration = Field(
+        timedelta(seconds=60), description="Fetch a new token this long before the old one ends.", examples=["60s"]
+    )
 
 
 class OAuth2(TokenPlacement):
     """OAuth 2.0 (RFC 6749) with the client_credentials, refresh_token or password grant."""
 
     type: Literal["oauth2"]
-    grant: Literal["client_credentials", "refresh_token", "password"] = Field("client_credentials", description="The grant.", examples=["refresh_token"])
-    token_url: Text = Field(description="Where tokens are fetched; a path is appended to `base_url`.", examples=["https://login.example.com/oauth/token"])
+    grant: Literal["client_credentials", "refresh_token", "password"] = Field(
+        "client_credentials", description="The grant.", examples=["refresh_token"]
+    )
+    token_url: Text = Field(
+        description="Where tokens are fetched; a path is appended to `base_url`.",
+        examples=["https://login.example.com/oauth/token"],
+    )
     method: Literal["POST", "GET"] = Field("POST", description="Method of the token call.", examples=["POST"])
     client_id: Secret | None = None
     client_secret: Secret | None = None
     refresh_token: Secret | None = None
     username: Secret | None = None
     password: Secret | None = None
-    client_auth: Literal["body", "basic"] = Field("body", description="Where the client's id and secret go.", examples=["basic"])
+    client_auth: Literal["body", "basic"] = Field(
+        "body", description="Where the client's id and secret go.", examples=["basic"]
+    )
     scopes: Scopes | None = Field(None, description="Scopes asked for.", examples=[["reports.read"]])
     audience: Text | None = Field(None, description="Audience asked for.", examples=["https://api.example.com"])
-    extra: dict[str, Value] = Field({}, description="Further parameters of the token call.", examples=[{"resource": "x"}])
-    token_headers: dict[str, Text] = Field({}, description="Headers of the token call.", examples=[{"Accept": "application/json"}])
+    extra: dict[str, Value] = Field(
+        {}, description="Further parameters of the token call.", examples=[{"resource": "x"}]
+    )
+    token_headers: dict[str, Text] = Field(
+        {}, description="Headers of the token call.", examples=[{"Accept": "application/json"}]
+    )
 
 
 class SessionLogin(TokenPlacement):
@@ -94,14 +121,34 @@ class Jwt(TokenPlacement):
     """A signed JSON Web Token (RFC 7519), sent itself or exchanged at `token_url` (RFC 7523)."""
 
     type: Literal["jwt"]
-    algorithm: Literal["RS256", "ES256", "HS256"] = Field("RS256", description="Signature algorithm.", examples=["ES256"])
+    algorithm: Literal["RS256", "ES256", "HS256"] = Field(
+        "RS256", description="Signature algorithm.", examples=["ES256"]
+    )
     key: Secret
-    claims: dict[str, Value] = Field({}, description="Claims; `iat` and `exp` are added.", examples=[{"iss": "{{ vars.issuer }}", "aud": "appstoreconnect-v1"}])
+    claims: dict[str, Value] = Field(
+        {},
+        description="Claims; `iat` and `exp` are added.",
+        examples=[{"iss": "{{ vars.issuer }}", "aud": "appstoreconnect-v1"}],
+    )
     lifetime: Duration = Field(timedelta(minutes=20), description="Life of a signed token.", examples=["20m"])
-    headers: dict[str, Value] = Field({}, description="JOSE headers beside `alg` and `typ`.", examples=[{"kid": "{{ vars.key_id }}"}])
-    token_url: Text | None = Field(None, description="Where the signed token is exchanged for an access token.", examples=["https://oauth2.example.com/token"])
-    grant_type: str = Field("urn:ietf:params:oauth:grant-type:jwt-bearer", description="grant_type of the exchange.", examples=["client_credentials"])
-    assertion_field: str = Field("assertion", description="Form field that carries the signed token in the exchange.", examples=["client_assertion"])
+    headers: dict[str, Value] = Field(
+        {}, description="JOSE headers beside `alg` and `typ`.", examples=[{"kid": "{{ vars.key_id }}"}]
+    )
+    token_url: Text | None = Field(
+        None,
+        description="Where the signed token is exchanged for an access token.",
+        examples=["https://oauth2.example.com/token"],
+    )
+    grant_type: str = Field(
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        description="grant_type of the exchange.",
+        examples=["client_credentials"],
+    )
+    assertion_field: str = Field(
+        "assertion",
+        description="Form field that carries the signed token in the exchange.",
+        examples=["client_assertion"],
+    )
     extra: dict[str, Value] = Field({}, description="Further form fields of the exchange.", examples=[{"scope": "x"}])
 
 
@@ -109,9 +156,16 @@ class GoogleServiceAccount(Model):
     """A Google service account's key, with its access tokens."""
 
     type: Literal["google_service_account"]
-    key: Value = Field(description="The key file's content (mapping or JSON text) or, for the file's owner, a template over `secrets`.", examples=["{{ secrets.google_key }}"])
-    scopes: list[Text] = Field(description="Scopes asked for.", examples=[["https://www.googleapis.com/auth/dfareporting"]])
-    subject: Text | None = Field(None, description="User to act for (domain-wide delegation).", examples=["ads@example.com"])
+    key: Value = Field(
+        description="The key file's content (mapping or JSON text) or, for the file's owner, a template over `secrets`.",
+        examples=["{{ secrets.google_key }}"],
+    )
+    scopes: list[Text] = Field(
+        description="Scopes asked for.", examples=[["https://www.googleapis.com/auth/dfareporting"]]
+    )
+    subject: Text | None = Field(
+        None, description="User to act for (domain-wide delegation).", examples=["ads@example.com"]
+    )
 
 
 class AwsSigV4(Model):
@@ -133,7 +187,9 @@ class OAuth1(Model):
     consumer_secret: Secret
     token: Secret | None = None
     token_secret: Secret | None = None
-    signature_method: Literal["HMAC-SHA1", "HMAC-SHA256", "PLAINTEXT"] = Field("HMAC-SHA1", description="Signature method.", examples=["HMAC-SHA256"])
+    signature_method: Literal["HMAC-SHA1", "HMAC-SHA256", "PLAINTEXT"] = Field(
+        "HMAC-SHA1", description="Signature method.", examples=["HMAC-SHA256"]
+    )
     realm: Text | None = Field(None, description="Realm of the Authorization header.", examples=["1234567"])
 
 
@@ -142,5 +198,6 @@ Authenticator = Annotated[
     Field(discriminator="type"),
 ]
 Authentication = Annotated[
-    Annotated[Literal["inherit", "none"], Tag("text")] | Annotated[Authenticator, Tag("mapping")], Discriminator(kind_of)
+    Annotated[Literal["inherit", "none"], Tag("text")] | Annotated[Authenticator, Tag("mapping")],
+    Discriminator(kind_of),
 ]

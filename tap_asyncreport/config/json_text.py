@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from math import inf
 from typing import Any, NoReturn
 
@@ -70,10 +70,10 @@ class _Reader:
     def _scalar(self, start: str) -> Any:
         if start == '"':
             return self._string()
-        for word, value in _WORDS.items():
-            if self._text.startswith(word, self._at):
-                self._at += len(word)
-                return value
+        word = next((word for word in _WORDS if self._text.startswith(word, self._at)), None)
+        if word is not None:
+            self._at += len(word)
+            return _WORDS[word]
         number = _NUMBER.match(self._text, self._at)
         if number is None:
             self._fail("a JSON value is expected here")
@@ -85,6 +85,7 @@ class _Reader:
 
     def _string(self) -> str:
         try:
+            text: str
             text, self._at = scanstring(self._text, self._at + 1, True)
         except json.JSONDecodeError as error:
             self._at = min(error.pos, len(self._text))

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from tap_asyncreport.config.checks import all_problems
+from tap_asyncreport.config.checks.draft import Draft, StreamDraft
 from tap_asyncreport.config.problems import Teller, in_order
 from tap_asyncreport.config.reading import Reader, in_capitals, secrets_in
 from tap_asyncreport.config.settings import Settings
 from tap_asyncreport.config.shapes import fields
-from tap_asyncreport.config.sources import Located, Place, Sources, located, merged, plain
+from tap_asyncreport.config.sources import Located, Place, Sources, located, merged, name_of, plain
+from tap_asyncreport.config.streams import Stream
+from tap_asyncreport.config.values import Model
 from tap_asyncreport.errors import ConfigurationError, Problem
+
+Kind = TypeVar("Kind", bound=Model)
+
+_SECRET = re.compile(r"""\bsecrets(?:\.([A-Za-z_]\w*)|\[\s*['"]([^'"]+)['"]\s*\])""")
+_SMALLEST_STREAM = {"name": "x", "creation_requester": "GET /", "download_retriever": "GET /"}
 
 
 @dataclass(frozen=True)
@@ -28,12 +38,17 @@ class Loaded:
 
 
 def load(
-    configs: Sequence[str | Path | Mapping[str, Any]], *, environ: Mapping[str, str], parse_env: bool = False
+    configs: Sequence[str | Path | Mapping[str, Any]],
+    *,
+    environ: Mapping[str, str],
+    parse_env: bool = False,
+    require_secrets: bool = True,
 ) -> Loaded:
     """The configuration of files and mappings, later ones over earlier ones, its definition beneath them.
 
     Secrets come from TAP_ASYNCREPORT_SECRETS_<NAME> too; with `parse_env` every top-level key from TAP_ASYNCREPORT_<KEY>.
-    Raises ConfigurationError, which holds every problem found.
+    Secrets that templates use must be set, unless `require_secrets` is false. Raises ConfigurationError, which holds
+    every problem found.
     """
     reader = Reader()
     trees = [tree for config in configs if (tree := reader.config(config)) is not None]
@@ -43,7 +58,8 @@ def load(
     if reader.problems:
         raise ConfigurationError(in_order(reader.problems, _values(_secrets(tree, environ))))
     tree = _with_stream_defaults(_with_secrets(tree, environ))
-    return _checked(tree)
+    tree = _with_schemas(tree, reader)
+    return _checked(tree, reader.problems, require_secrets=require_secrets)
 
 
 def _top_level_keys() -> dict[str, bool]:
@@ -67,7 +83,15 @@ def _secrets(tree: Located, environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _secrets_used(raw: Any) -> Iterator[str]:
-    yield from ()
+    """The names of secrets in templates, as they are spelt there."""
+    if isinstance(raw, Mapping):
+        for item in raw.values():
+            yield from _secrets_used(item)
+    elif isinstance(raw, list):
+        for item in raw:
+            yield from _secrets_used(item)
+    elif isinstance(raw, str):
+        yield from (plain_name or quoted for plain_name, quoted in _SECRET.findall(raw))
 
 
 def _values(secrets: Mapping[str, Any]) -> Iterator[object]:
@@ -100,14 +124,54 @@ def _with_stream_defaults(tree: Located) -> Located:
     return Located({**tree.value, "streams": Located(over, streams.place)}, tree.place)
 
 
-def _checked(tree: Located) -> Loaded:
+def _with_schemas(tree: Located, reader: Reader) -> Located:
+    """Streams whose `schema` is a path get what the file holds; the path is relative to the file that names it."""
+    streams = tree.value.get("streams")
+    for stream in streams.value if streams is not None and isinstance(streams.value, list) else []:
+        schema = stream.value.get("schema") if isinstance(stream.value, dict) else None
+        if schema is not None and isinstance(schema.value, str):
+            beside = Path(schema.place.file or "").parent / schema.value
+            path = beside if beside.is_file() or not Path(schema.value).is_file() else Path(schema.value)
+            key = f"streams.{name_of(stream)}.schema"
+            found = reader.mapping(path, str(path), key, schema.place)
+            stream.value["schema"] = Located(found.value if found else {}, schema.place)
+    return tree
+
+
+def _checked(tree: Located, problems: list[Problem], *, require_secrets: bool) -> Loaded:
     raw, sources = plain(tree), Sources(tree)
     teller = Teller(raw, sources, Settings)
+    settings: Settings | None = None
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        raise ConfigurationError(in_order(teller.told(error), _values(raw.get("secrets") or {}))) from None
-    problems: list[Problem] = []
-    if problems:
-        raise ConfigurationError(problems)
+        problems += teller.told(error)
+    problems += all_problems(_draft(raw, teller, settings), require_secrets=require_secrets)
+    if problems or settings is None:
+        raise ConfigurationError(in_order(problems, _values(raw.get("secrets") or {})))
     return Loaded(settings, raw, sources)
+
+
+def _draft(raw: Mapping[str, Any], teller: Teller, settings: Settings | None) -> Draft:
+    """As much of a configuration as is valid."""
+    if settings is not None:
+        streams = [StreamDraft(("streams", number), stream) for number, stream in enumerate(settings.streams)]
+        top = {key: getattr(settings, key) for key in ("base_url", "authenticator")}
+        return Draft(raw, streams, top, teller)
+    written = raw.get("streams")
+    valid = [
+        StreamDraft(("streams", number), stream)
+        for number, item in enumerate(written if isinstance(written, list) else [])
+        if (stream := _valid(Stream, item)) is not None
+    ]
+    only = {key: raw[key] for key in ("base_url", "authenticator") if key in raw}
+    found = _valid(Settings, {**only, "streams": [_SMALLEST_STREAM]}) if only else None
+    top = {key: getattr(found, key) for key in only} if found is not None else {}
+    return Draft(raw, valid, top, teller)
+
+
+def _valid(model: type[Kind], raw: Any) -> Kind | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError:
+        return None

@@ -62,11 +62,11 @@ class Teller:
     def __init__(self, raw: Any, sources: Sources, model: type[Model]) -> None:
         self._raw = raw
         self._sources = sources
-        self._top = (Shape(model),)
+        self._top: tuple[Shape, ...] = (Shape(model),)
 
     def at(self, keys: Keys, message: str, hint: str | None = None) -> Problem:
         """A fault of a path of keys."""
-        return Problem(message, self._sources.key(keys), *self._sources.at(keys), hint)
+        return self._sources.at(keys).problem(message, self._sources.key(keys), hint)
 
     def told(self, error: ValidationError, before: Keys = ()) -> list[Problem]:
         """The faults that the models found; `before` is the path to what was validated."""
@@ -123,9 +123,9 @@ class Teller:
     def _message(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str:
         kind, context, value = fault["type"], fault.get("ctx", {}), fault.get("input")
         if kind == "value_error":
-            return _without(str(context.get("error", "")), value) if _hidden(keys) else str(context.get("error", ""))
+            return _without(str(context.get("error", "")), value) if is_hidden(keys) else str(context.get("error", ""))
         if kind == "literal_error":
-            shown = "" if _hidden(keys) or not isinstance(value, str) else f", not `{value}`"
+            shown = "" if is_hidden(keys) or not isinstance(value, str) else f", not `{value}`"
             return f"it must be {_either(allowed(alternatives) or [str(context.get('expected'))])}{shown}"
         if kind in _LIMITS:
             return _LIMITS[kind](context)
@@ -135,7 +135,7 @@ class Teller:
     def _hint(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str | None:
         value = fault.get("input")
         if fault["type"] == "literal_error":
-            return None if _hidden(keys) or not isinstance(value, str) else _meant(value, allowed(alternatives))
+            return None if is_hidden(keys) or not isinstance(value, str) else _meant(value, allowed(alternatives))
         return None if fault["type"] == "value_error" else self._example(alternatives)
 
     def _example(self, _: tuple[Shape, ...]) -> str | None:
@@ -165,7 +165,8 @@ def _inside(value: Any, key: str | int) -> list[Any]:
     return []
 
 
-def _hidden(keys: Keys) -> bool:
+def is_hidden(keys: Keys) -> bool:
+    """Whether what stands at a path may not be shown."""
     return any(part in _NOT_SHOWN for part in keys)
 
 

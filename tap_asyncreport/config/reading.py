@@ -63,7 +63,7 @@ class Reader:
         return tree
 
     def _add(self, message: str, key: str, place: Place | None) -> None:
-        self.problems.append(Problem(message, key, *(place or Place())))
+        self.problems.append((place or Place()).problem(message, key))
 
     def definition(self, name: str, place: Place) -> Located | None:
         """A definition that ships, by its name, or a file by its path, relative to the file that names it."""
@@ -80,16 +80,16 @@ class Reader:
             names = ", ".join(sorted(known))
             hint = f"did you mean `{close[0]}`? " if close else ""
             hint += f"these ship: {names}; a path to a file ends in .yaml or .json"
-            self.problems.append(Problem(f"there is no definition `{name}`", "definition", *place, hint))
+            self.problems.append(place.problem(f"there is no definition `{name}`", "definition", hint))
             return None
         file = known[name]
         return self._without_definition(self.mapping(file, f"definitions/{file.name}", "definition", place))
 
     def _without_definition(self, tree: Located | None) -> Located | None:
         if tree is not None and "definition" in tree.value:
-            place = tree.value.pop("definition").place
+            written: Place = tree.value.pop("definition").place
             hint = "copy what it needs from the other definition"
-            self.problems.append(Problem("a definition cannot lie on another one", "definition", *place, hint))
+            self.problems.append(written.problem("a definition cannot lie on another one", "definition", hint))
         return tree
 
     def environment(self, environ: Mapping[str, str], keys: Mapping[str, bool]) -> Located:

@@ -14,13 +14,26 @@ from tap_asyncreport.config.values import ByteSize, Duration, Model, Renders, ki
 Template = Annotated[Any, Field(description="Any value; text in it may hold `{{ templates }}`."), Renders.TEMPLATE]
 Extractor = Annotated[
     str,
-    Field(description="A JSONPath (begins with `$`) or a template.", examples=["$.id", "{{ response.headers.location }}"]),
+    Field(
+        description="A JSONPath (begins with `$`) or a template.", examples=["$.id", "{{ response.headers.location }}"]
+    ),
     Renders.EXTRACTOR,
 ]
 
 Means = Literal[
-    "ok", "retry", "busy", "duplicate", "quota_exhausted", "auth_expired", "too_large",
-    "not_ready", "link_expired", "job_gone", "empty", "skip_partition", "fail",
+    "ok",
+    "retry",
+    "busy",
+    "duplicate",
+    "quota_exhausted",
+    "auth_expired",
+    "too_large",
+    "not_ready",
+    "link_expired",
+    "job_gone",
+    "empty",
+    "skip_partition",
+    "fail",
 ]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 _RANGE = re.compile(r"[1-5][xX]{2}")
@@ -52,23 +65,51 @@ Codes = Annotated[int | str | list[int | str], BeforeValidator(_codes)]
 class Rule(Model):
     """What an answer means; every condition that is given must hold, and the first rule that matches wins."""
 
-    status: Codes | None = Field(None, description="A code, a list, or a range such as 4xx.", examples=[429, "4xx", [404, 410]])
-    header: dict[str, Any] = Field({}, description="Header names to a value, a list, `exists` or `absent`.", examples=[{"X-Throttled": "exists"}])
-    json_: dict[str, Any] = Field({}, alias="json", description="JSONPaths to a value, a list, `exists` or `absent`.", examples=[{"$.errors[0].code": ["1029", 1029]}])
-    text: str | None = Field(None, description="Regular expression, searched in the body.", examples=["duplicate of : ([0-9a-f-]{36})"])
+    status: Codes | None = Field(
+        None, description="A code, a list, or a range such as 4xx.", examples=[429, "4xx", [404, 410]]
+    )
+    header: dict[str, Any] = Field(
+        {}, description="Header names to a value, a list, `exists` or `absent`.", examples=[{"X-Throttled": "exists"}]
+    )
+    json_: dict[str, Any] = Field(
+        {},
+        alias="json",
+        description="JSONPaths to a value, a list, `exists` or `absent`.",
+        examples=[{"$.errors[0].code": ["1029", 1029]}],
+    )
+    text: str | None = Field(
+        None, description="Regular expression, searched in the body.", examples=["duplicate of : ([0-9a-f-]{36})"]
+    )
     means: Means = Field(description="What the tool does.", examples=["busy"])
-    wait: Extractor | None = Field(None, description="Seconds, or an instant, to wait instead of the backoff.", examples=["{{ response.headers['x-rate-limit-reset'] }}"])
-    job_id: Extractor | None = Field(None, description="For `duplicate`: the id of the job that exists.", examples=["$.existing.id"])
+    wait: Extractor | None = Field(
+        None,
+        description="Seconds, or an instant, to wait instead of the backoff.",
+        examples=["{{ response.headers['x-rate-limit-reset'] }}"],
+    )
+    job_id: Extractor | None = Field(
+        None, description="For `duplicate`: the id of the job that exists.", examples=["$.existing.id"]
+    )
 
 
 class Retry(Model):
     """How often one call is repeated, and how long apart."""
 
-    max_tries: int | None = Field(None, ge=1, description="Calls of this step for one job, the first included; per step: creation `jobs.creation_max_tries`, target and download 10, abort and delete 2.", examples=[5])
-    max_time: Duration | None = Field(None, description="No call begins later than this after the first.", examples=["10m"])
-    wait: Duration = Field(timedelta(seconds=1), description="Wait after the first try; doubles with each.", examples=["1s"])
+    max_tries: int | None = Field(
+        None,
+        ge=1,
+        description="Calls of this step for one job, the first included; per step: creation `jobs.creation_max_tries`, target and download 10, abort and delete 2.",
+        examples=[5],
+    )
+    max_time: Duration | None = Field(
+        None, description="No call begins later than this after the first.", examples=["10m"]
+    )
+    wait: Duration = Field(
+        timedelta(seconds=1), description="Wait after the first try; doubles with each.", examples=["1s"]
+    )
     wait_max: Duration = Field(timedelta(seconds=60), description="Longest wait.", examples=["60s"])
-    on: Annotated[list[int | str], BeforeValidator(_repeated_on)] = Field([], description="What else is worth a repetition: `timeout`, codes, ranges.", examples=[["timeout", 409]])
+    on: Annotated[list[int | str], BeforeValidator(_repeated_on)] = Field(
+        [], description="What else is worth a repetition: `timeout`, codes, ranges.", examples=[["timeout", 409]]
+    )
 
 
 class NextUrl(Model):
@@ -83,7 +124,9 @@ class Into(Model):
 
     param: str | None = Field(None, description="Query parameter.", examples=["locator"])
     header: str | None = Field(None, description="Header.", examples=["X-Continuation"])
-    json_: str | None = Field(None, alias="json", description="Key of the JSON body, or a JSONPath into it.", examples=["nextToken"])
+    json_: str | None = Field(
+        None, alias="json", description="Key of the JSON body, or a JSONPath into it.", examples=["nextToken"]
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Into:
@@ -98,7 +141,11 @@ class Cursor(Model):
     type: Literal["cursor"]
     extractor: Extractor
     into: Into
-    stop_on: list[Any] = Field([], description="Cursor values that mean there is no further page, beside null and empty text.", examples=[["null", "-1"]])
+    stop_on: list[Any] = Field(
+        [],
+        description="Cursor values that mean there is no further page, beside null and empty text.",
+        examples=[["null", "-1"]],
+    )
 
 
 class Offset(Model):
@@ -143,18 +190,40 @@ class Requester(Model):
 
     shorthand: ClassVar[str | None] = "request"
 
-    request: Annotated[str, Renders.TEMPLATE] = Field(description="`METHOD URL`; a path is appended to `base_url`.", examples=["POST /reports"])
-    params: dict[str, Template] = Field({}, description="Query parameters; a null value drops the key.", examples=[{"limit": 100}])
-    headers: dict[str, Template] = Field({}, description="Headers; a null value drops the key.", examples=[{"Accept": "text/csv"}])
-    json_: Template | None = Field(None, alias="json", description="JSON body.", examples=[{"from": "{{ window.start }}"}])
-    form: dict[str, Template] | None = Field(None, description="Form body; nested keys and lists become `a[b][]=`.", examples=[{"report_type": "x"}])
+    request: Annotated[str, Renders.TEMPLATE] = Field(
+        description="`METHOD URL`; a path is appended to `base_url`.", examples=["POST /reports"]
+    )
+    params: dict[str, Template] = Field(
+        {}, description="Query parameters; a null value drops the key.", examples=[{"limit": 100}]
+    )
+    headers: dict[str, Template] = Field(
+        {}, description="Headers; a null value drops the key.", examples=[{"Accept": "text/csv"}]
+    )
+    json_: Template | None = Field(
+        None, alias="json", description="JSON body.", examples=[{"from": "{{ window.start }}"}]
+    )
+    form: dict[str, Template] | None = Field(
+        None, description="Form body; nested keys and lists become `a[b][]=`.", examples=[{"report_type": "x"}]
+    )
     body: Annotated[str, Renders.TEMPLATE] | None = Field(None, description="Body as text.", examples=["SELECT 1"])
     raw: bool = Field(False, description="The body is not templated.", examples=[True])
-    authenticator: Authentication | None = Field(None, description="`inherit`, `none`, or an authenticator of its own; left out: `inherit` on `base_url`'s origin, `none` on any other.", examples=["none"])
-    responses: list[Rule] = Field([], description="What answers mean; the first match wins.", examples=[[{"status": 404, "means": "not_ready"}]])
+    authenticator: Authentication | None = Field(
+        None,
+        description="`inherit`, `none`, or an authenticator of its own; left out: `inherit` on `base_url`'s origin, `none` on any other.",
+        examples=["none"],
+    )
+    responses: list[Rule] = Field(
+        [], description="What answers mean; the first match wins.", examples=[[{"status": 404, "means": "not_ready"}]]
+    )
     retry: Retry = Field(default_factory=Retry, description="Repetition of the call.", examples=[{"max_tries": 5}])
-    idempotency_header: str | None = Field(None, description="Header that gets a value stable over the retries of one job's creation.", examples=["Idempotency-Key"])
-    paginator: Paginator | None = Field(None, description="Further pages.", examples=[{"type": "next_url", "extractor": "$.next"}])
+    idempotency_header: str | None = Field(
+        None,
+        description="Header that gets a value stable over the retries of one job's creation.",
+        examples=["Idempotency-Key"],
+    )
+    paginator: Paginator | None = Field(
+        None, description="Further pages.", examples=[{"type": "next_url", "extractor": "$.next"}]
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> Requester:
@@ -179,15 +248,25 @@ class Requester(Model):
 class CreationRequester(Requester):
     """Creates the job; in a list of steps each has a name, and the last holds `job_id` and `paginator`."""
 
-    name: str | None = Field(None, description="Name of the step, for `creation_responses.<name>`.", examples=["create"])
-    job_id: Extractor | None = Field(None, description="The job's id; default `$.id`, else none.", examples=["$.reportId"])
+    name: str | None = Field(
+        None, description="Name of the step, for `creation_responses.<name>`.", examples=["create"]
+    )
+    job_id: Extractor | None = Field(
+        None, description="The job's id; default `$.id`, else none.", examples=["$.reportId"]
+    )
 
 
 class PollingRequester(Requester):
     """Asks for the job's status."""
 
-    select: Extractor | None = Field(None, description="Picks this job's object where the answer lists many.", examples=["$.data[?(@.id == '{{ job.id }}')]"])
-    batch: int | None = Field(None, ge=1, description="Up to so many jobs share one poll; `jobs` is the list of them.", examples=[50])
+    select: Extractor | None = Field(
+        None,
+        description="Picks this job's object where the answer lists many.",
+        examples=["$.data[?(@.id == '{{ job.id }}')]"],
+    )
+    batch: int | None = Field(
+        None, ge=1, description="Up to so many jobs share one poll; `jobs` is the list of them.", examples=[50]
+    )
 
 
 class NamedRequester(Requester):
@@ -202,14 +281,20 @@ class DownloadTargetExtractor(Model):
     shorthand: ClassVar[str | None] = "extractor"
 
     extractor: Extractor
-    none: Literal["wait", "empty"] = Field("wait", description="What a completed job without a target means.", examples=["empty"])
+    none: Literal["wait", "empty"] = Field(
+        "wait", description="What a completed job without a target means.", examples=["empty"]
+    )
 
 
 class DownloadRetriever(Requester):
     """Fetches the rows; with `source` they come from an earlier answer, without a request."""
 
-    request: Annotated[str, Renders.TEMPLATE] = Field("GET {{ download_target }}", description="`METHOD URL` of a file.", examples=["GET {{ download_target }}"])
-    source: Literal["polling_response", "creation_response"] | None = Field(None, description="Takes the rows from that answer.", examples=["polling_response"])
+    request: Annotated[str, Renders.TEMPLATE] = Field(
+        "GET {{ download_target }}", description="`METHOD URL` of a file.", examples=["GET {{ download_target }}"]
+    )
+    source: Literal["polling_response", "creation_response"] | None = Field(
+        None, description="Takes the rows from that answer.", examples=["polling_response"]
+    )
 
 
 SessionLogin.model_rebuild(_types_namespace={"Requester": Requester})

@@ -19,7 +19,9 @@ class FoundBaseUrl(Model):
 
     request: Requester = Field(description="The request.", examples=["GET https://login.example.com/id"])
     extractor: Extractor
-    authenticator: Authentication = Field("inherit", description="How that request is authenticated.", examples=["inherit"])
+    authenticator: Authentication = Field(
+        "inherit", description="How that request is authenticated.", examples=["inherit"]
+    )
 
 
 class TokenBaseUrl(Model):
@@ -35,7 +37,9 @@ def _kind_of_base_url(value: object) -> str:
 
 
 BaseUrl = Annotated[
-    Annotated[str, Tag("text"), Renders.TEMPLATE] | Annotated[FoundBaseUrl, Tag("request")] | Annotated[TokenBaseUrl, Tag("token")],
+    Annotated[str, Tag("text"), Renders.TEMPLATE]
+    | Annotated[FoundBaseUrl, Tag("request")]
+    | Annotated[TokenBaseUrl, Tag("token")],
     Discriminator(_kind_of_base_url),
 ]
 
@@ -43,7 +47,11 @@ BaseUrl = Annotated[
 class RateLimit(Model):
     """A rate for the calls that match, shared over all streams."""
 
-    match: dict[Literal["step", "path"], str] = Field({}, description="`step` (a requester's name) or `path` (a pattern); none: every call.", examples=[{"step": "creation_requester"}])
+    match: dict[Literal["step", "path"], str] = Field(
+        {},
+        description="`step` (a requester's name) or `path` (a pattern); none: every call.",
+        examples=[{"step": "creation_requester"}],
+    )
     rate: CallRate = Field(description="Calls per time.", examples=["60/1m"])
     burst: int = Field(1, ge=1, description="Calls that may go at once.", examples=[10])
 
@@ -58,7 +66,9 @@ class RequestTimeout(Model):
 class Spool(Model):
     """Where downloaded files wait until their rows are written."""
 
-    directory: str | None = Field(None, description="Directory; default the system's temporary one.", examples=["/var/tmp"])
+    directory: str | None = Field(
+        None, description="Directory; default the system's temporary one.", examples=["/data/spool"]
+    )
     max_bytes: ByteSize = Field(4 * 1024**3, description="How much prefetch may fill.", examples=["4 GiB"])
 
 
@@ -66,27 +76,61 @@ class Settings(Model):
     """The whole configuration, as a user writes it, with definitions and defaults merged in."""
 
     definition: str | None = Field(None, description="A definition that ships, or a path to one.", examples=["demo"])
-    base_url: BaseUrl | None = Field(None, description="Where paths are appended.", examples=["https://api.example.com/v1"])
-    headers: dict[str, Template] = Field({}, description="Headers of every request on `base_url`'s origin.", examples=[{"DeveloperToken": "{{ secrets.developer_token }}"}])
-    authenticator: Authenticator | None = Field(None, description="How calls are authenticated.", examples=[{"type": "bearer", "token": "{{ secrets.token }}"}])
-    secrets: dict[str, Any] = Field({}, description="Values redacted everywhere; each also from the environment, TAP_ASYNCREPORT_SECRETS_<NAME>.", examples=[{"token": "…"}])
+    base_url: BaseUrl | None = Field(
+        None, description="Where paths are appended.", examples=["https://api.example.com/v1"]
+    )
+    headers: dict[str, Template] = Field(
+        {},
+        description="Headers of every request on `base_url`'s origin.",
+        examples=[{"DeveloperToken": "{{ secrets.developer_token }}"}],
+    )
+    authenticator: Authenticator | None = Field(
+        None, description="How calls are authenticated.", examples=[{"type": "bearer", "token": "{{ secrets.token }}"}]
+    )
+    secrets: dict[str, Any] = Field(
+        {},
+        description="Values redacted everywhere; each also from the environment, TAP_ASYNCREPORT_SECRETS_<NAME>.",
+        examples=[{"token": "…"}],
+    )
     vars: dict[str, Any] = Field({}, description="Your own knobs.", examples=[{"region": "eu"}])
     start_date: Moment | None = Field(None, description="Default start of every stream.", examples=["2026-01-01"])
     end_date: Moment | None = Field(None, description="Default end of every stream.", examples=["2026-01-31"])
     timezone: str = Field("UTC", description="Default zone of every stream.", examples=["Europe/Berlin"])
-    stream_defaults: dict[str, Any] = Field({}, description="Merged under every stream.", examples=[{"jobs": {"timeout": "1h"}}])
+    stream_defaults: dict[str, Any] = Field(
+        {}, description="Merged under every stream.", examples=[{"jobs": {"timeout": "1h"}}]
+    )
     streams: list[Stream] = Field(min_length=1, description="The streams.", examples=[[{"name": "orders"}]])
-    max_concurrent_jobs: int = Field(4, ge=1, description="Jobs alive at the API at once, over all streams.", examples=[4])
-    rate_limits: list[RateLimit] = Field([], description="Rates of calls.", examples=[[{"match": {"step": "creation_requester"}, "rate": "60/1m"}]])
-    request_timeout: RequestTimeout = Field(default_factory=RequestTimeout, description="Timeouts of every call.", examples=[{"connect": "10s", "read": "60s"}])
-    spool: Spool = Field(default_factory=Spool, description="Where downloaded files wait.", examples=[{"max_bytes": "4 GiB"}])
+    max_concurrent_jobs: int = Field(
+        4, ge=1, description="Jobs alive at the API at once, over all streams.", examples=[4]
+    )
+    rate_limits: list[RateLimit] = Field(
+        [], description="Rates of calls.", examples=[[{"match": {"step": "creation_requester"}, "rate": "60/1m"}]]
+    )
+    request_timeout: RequestTimeout = Field(
+        default_factory=RequestTimeout,
+        description="Timeouts of every call.",
+        examples=[{"connect": "10s", "read": "60s"}],
+    )
+    spool: Spool = Field(
+        default_factory=Spool, description="Where downloaded files wait.", examples=[{"max_bytes": "4 GiB"}]
+    )
     run_report: str | None = Field(None, description="Path of the HTML page about the run.", examples=["report.html"])
-    unknown_columns: Literal["include", "warn", "error"] = Field("warn", description="When a file holds a column that the declared schema lacks.", examples=["error"])
-    stream_maps: dict[str, Any] | None = Field(None, description="The SDK's stream maps.", examples=[{"orders": {"total": "float(amount)"}}])
-    stream_map_config: dict[str, Any] | None = Field(None, description="The SDK's stream map settings.", examples=[{"hash_seed": "x"}])
+    unknown_columns: Literal["include", "warn", "error"] = Field(
+        "warn", description="When a file holds a column that the declared schema lacks.", examples=["error"]
+    )
+    stream_maps: dict[str, Any] | None = Field(
+        None, description="The SDK's stream maps.", examples=[{"orders": {"total": "float(amount)"}}]
+    )
+    stream_map_config: dict[str, Any] | None = Field(
+        None, description="The SDK's stream map settings.", examples=[{"hash_seed": "x"}]
+    )
     faker_config: dict[str, Any] | None = Field(None, description="The SDK's faker settings.", examples=[{"seed": 1}])
     flattening_enabled: bool | None = Field(None, description="The SDK's flattening.", examples=[True])
     flattening_max_depth: int | None = Field(None, description="Depth of the SDK's flattening.", examples=[1])
-    flattening_max_key_length: int | None = Field(None, description="Longest key of the SDK's flattening.", examples=[64])
+    flattening_max_key_length: int | None = Field(
+        None, description="Longest key of the SDK's flattening.", examples=[64]
+    )
     flattening_separator: str | None = Field(None, description="Separator of the SDK's flattening.", examples=["__"])
-    emit_activate_version_messages: bool | None = Field(None, description="The SDK's ACTIVATE_VERSION messages for full tables.", examples=[True])
+    emit_activate_version_messages: bool | None = Field(
+        None, description="The SDK's ACTIVATE_VERSION messages for full tables.", examples=[True]
+    )

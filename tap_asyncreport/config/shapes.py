@@ -30,7 +30,6 @@ class Shape(NamedTuple):
     tag: str | None = None
 
 
-@cache
 def shapes(annotation: Any, renders: Renders | None = None, tag: str | None = None) -> tuple[Shape, ...]:
     """The alternatives of an annotation."""
     if get_origin(annotation) is Annotated:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from tap_asyncreport.errors import Problem
+
 Keys = tuple[str | int, ...]
 
 _SHORTHANDS = {
@@ -26,6 +28,10 @@ class Place(NamedTuple):
     file: str | None = None
     line: int | None = None
     column: int | None = None
+
+    def problem(self, message: str, key: str = "", hint: str | None = None) -> Problem:
+        """A fault at this place."""
+        return Problem(message, key, self.file, self.line, self.column, hint)
 
 
 @dataclass(slots=True)
@@ -112,8 +118,8 @@ class Sources:
         """The place of a dotted key such as `streams.orders.jobs.timeout`, or of what holds it; None if no file does."""
         if self._places is None:
             self._places = {}
-            for name, place in _walk(self._tree, ""):
-                self._places.setdefault(name, place)
+            for name, written in _walk(self._tree, ""):
+                self._places.setdefault(name, written)
         parts = key.split(".")
         for candidate in (parts, [part for part in parts if not part.isdigit()]):
             for length in range(len(candidate), 0, -1):
@@ -136,6 +142,8 @@ class Sources:
         names = []
         for key in keys:
             inner = _inside(tree, key) if tree is not None else None
+            if inner is None and isinstance(key, int):
+                continue  # one item, written where a list may stand
             name = name_of(inner) if inner is not None and isinstance(key, int) else None
             names.append(name or str(key))
             tree = inner

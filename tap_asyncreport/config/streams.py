@@ -31,29 +31,74 @@ class Column(Model):
     shorthand: ClassVar[str | None] = "type"
 
     type: ColumnType = Field(description="Type of the values.", examples=["integer"])
-    null_values: list[str] | None = Field(None, description="Texts that are null; default `decode.null_values`.", examples=[["", "--"]])
-    format: str | None = Field(None, description="strptime pattern of dates and date-times, or `epoch`, `epoch_ms`.", examples=["%d/%m/%Y"])
-    decimal_mark: str = Field(".", min_length=1, max_length=1, description="Mark between the whole and the fraction.", examples=[","])
-    thousands: str | None = Field(None, min_length=1, max_length=1, description="Mark between thousands.", examples=["."])
+    null_values: list[str] | None = Field(
+        None, description="Texts that are null; default `decode.null_values`.", examples=[["", "--"]]
+    )
+    format: str | None = Field(
+        None, description="strptime pattern of dates and date-times, or `epoch`, `epoch_ms`.", examples=["%d/%m/%Y"]
+    )
+    decimal_mark: str = Field(
+        ".", min_length=1, max_length=1, description="Mark between the whole and the fraction.", examples=[","]
+    )
+    thousands: str | None = Field(
+        None, min_length=1, max_length=1, description="Mark between thousands.", examples=["."]
+    )
     percent: bool = Field(False, description="A trailing % sign is dropped.", examples=[True])
-    source: Annotated[str, Renders.PATH] | None = Field(None, description="The column's name in the file, or a JSONPath into the record.", examples=["Campaign Name", "$.actions[0].value"])
+    source: Annotated[str, Renders.PATH] | None = Field(
+        None,
+        description="The column's name in the file, or a JSONPath into the record.",
+        examples=["Campaign Name", "$.actions[0].value"],
+    )
 
 
 class Incremental(Model):
     """Windows and bookmark."""
 
-    start: Moment | None = Field(None, description="First instant or day; default `start_date`.", examples=["2026-01-01"])
-    end: Moment | None = Field(None, description="A date is the last day asked for, an instant is exclusive; default now, or `end_date`.", examples=["2026-01-31"])
+    start: Moment | None = Field(
+        None, description="First instant or day; default `start_date`.", examples=["2026-01-01"]
+    )
+    end: Moment | None = Field(
+        None,
+        description="A date is the last day asked for, an instant is exclusive; default now, or `end_date`.",
+        examples=["2026-01-31"],
+    )
     step: CalendarStep | None = Field(None, description="Length of a window; default the whole span.", examples=["7d"])
-    granularity: CalendarStep | None = Field(None, description="The smallest step of the API's clock; default `1d` for dates, `1s` for instants.", examples=["1d"])
-    end_is: Literal["exclusive", "inclusive"] = Field("exclusive", description="How `window.end` is rendered.", examples=["inclusive"])
-    format: str = Field("iso", description="How `window.start` and `window.end` render: a strftime pattern, `date`, `iso`, `epoch`, `epoch_ms`.", examples=["date"])
-    timezone: Annotated[str, Renders.TEMPLATE] | None = Field(None, description="Whose midnight; default the top level's. May be a template over `partition`.", examples=["America/New_York"])
-    align: str | None = Field(None, pattern=r"^(day|month|week(:(mon|tues|wednes|thurs|fri|satur|sun)day)?)$", description="Windows are cut at this boundary; a week starts on Monday unless `week:sunday` says otherwise.", examples=["month"])
-    complete_only: bool | None = Field(None, description="Do not ask for a unit that is not over; default true when `granularity` is a day or more.", examples=[False])
+    granularity: CalendarStep | None = Field(
+        None,
+        description="The smallest step of the API's clock; default `1d` for dates, `1s` for instants.",
+        examples=["1d"],
+    )
+    end_is: Literal["exclusive", "inclusive"] = Field(
+        "exclusive", description="How `window.end` is rendered.", examples=["inclusive"]
+    )
+    format: str = Field(
+        "iso",
+        description="How `window.start` and `window.end` render: a strftime pattern, `date`, `iso`, `epoch`, `epoch_ms`.",
+        examples=["date"],
+    )
+    timezone: Annotated[str, Renders.TEMPLATE] | None = Field(
+        None,
+        description="Whose midnight; default the top level's. May be a template over `partition`.",
+        examples=["America/New_York"],
+    )
+    align: str | None = Field(
+        None,
+        pattern=r"^(day|month|week(:(mon|tues|wednes|thurs|fri|satur|sun)day)?)$",
+        description="Windows are cut at this boundary; a week starts on Monday unless `week:sunday` says otherwise.",
+        examples=["month"],
+    )
+    complete_only: bool | None = Field(
+        None,
+        description="Do not ask for a unit that is not over; default true when `granularity` is a day or more.",
+        examples=[False],
+    )
     lookback: CalendarStep = Field(Step("0"), description="Re-read this much before the bookmark.", examples=["3d"])
-    lag: CalendarStep = Field(Step("0"), description="Data younger than this is not final: read, but not bookmarked.", examples=["1d"])
-    max_history: CalendarStep | None = Field(None, description="The API keeps no more than this: clamps with a warning.", examples=["95d"])
+    lag: CalendarStep = Field(
+        Step("0"), description="Data younger than this is not final: read, but not bookmarked.", examples=["1d"]
+    )
+    max_history: CalendarStep | None = Field(
+        None, description="The API keeps no more than this: clamps with a warning.", examples=["95d"]
+    )
 
 
 class Partition(Model):
@@ -61,9 +106,15 @@ class Partition(Model):
 
     name: str = Field(description="Name, for `partition.<name>`.", examples=["account"])
     values: Template | None = Field(None, description="A list, or a template giving one.", examples=[["111", "222"]])
-    request: Requester | None = Field(None, description="Request that lists the values, asked once per run.", examples=["GET /accounts"])
-    records: Annotated[str, Renders.PATH] = Field("$[*]", description="JSONPath to the records of the answer.", examples=["$.data[*]"])
-    value: Extractor | None = Field(None, description="The value in a record; default the record itself.", examples=["$.id"])
+    request: Requester | None = Field(
+        None, description="Request that lists the values, asked once per run.", examples=["GET /accounts"]
+    )
+    records: Annotated[str, Renders.PATH] = Field(
+        "$[*]", description="JSONPath to the records of the answer.", examples=["$.data[*]"]
+    )
+    value: Extractor | None = Field(
+        None, description="The value in a record; default the record itself.", examples=["$.id"]
+    )
     paginator: Paginator | None = Field(None, description="Further pages of the request.", examples=[{"type": "page"}])
     stream: str | None = Field(None, description="The stream whose records give the values.", examples=["accounts"])
     key: str | None = Field(None, description="The column of that stream.", examples=["account_id"])
@@ -81,11 +132,23 @@ class Partition(Model):
 class Status(Model):
     """Where the status stands and what its words mean."""
 
-    extractor: Extractor = Field("$.status", description="Where the status stands in the polling answer.", examples=["$.status"])
-    mapping: dict[StatusClass, list[Any]] = Field({}, description="From classes to the API's words.", examples=[{"completed": ["DONE"], "failed": ["FATAL"]}])
-    unknown: Literal["fail", "running"] = Field("fail", description="What a word that nobody knows means.", examples=["running"])
-    message: Extractor | None = Field(None, description="The API's own reason, quoted in errors.", examples=["$.failureReason"])
-    ready_when: Annotated[str, Renders.TEMPLATE] | None = Field(None, description="Template that must also be true for `completed`.", examples=["{{ polling_response.percent == 100 }}"])
+    extractor: Extractor = Field(
+        "$.status", description="Where the status stands in the polling answer.", examples=["$.status"]
+    )
+    mapping: dict[StatusClass, list[Any]] = Field(
+        {}, description="From classes to the API's words.", examples=[{"completed": ["DONE"], "failed": ["FATAL"]}]
+    )
+    unknown: Literal["fail", "running"] = Field(
+        "fail", description="What a word that nobody knows means.", examples=["running"]
+    )
+    message: Extractor | None = Field(
+        None, description="The API's own reason, quoted in errors.", examples=["$.failureReason"]
+    )
+    ready_when: Annotated[str, Renders.TEMPLATE] | None = Field(
+        None,
+        description="Template that must also be true for `completed`.",
+        examples=["{{ polling_response.percent == 100 }}"],
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -99,22 +162,44 @@ class Status(Model):
 class Jobs(Model):
     """Budget and timing of a stream's jobs."""
 
-    max_concurrent: int | None = Field(None, ge=1, description="Alive at once for this stream; default the top-level limit.", examples=[2])
-    max_concurrent_per: dict[str, Annotated[int, Field(ge=1)]] = Field({}, description="Alive at once per value of a partition.", examples=[{"account": 1}])
+    max_concurrent: int | None = Field(
+        None, ge=1, description="Alive at once for this stream; default the top-level limit.", examples=[2]
+    )
+    max_concurrent_per: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="Alive at once per value of a partition.", examples=[{"account": 1}]
+    )
     poll_interval: Duration = Field(timedelta(seconds=1), description="Wait between the first polls.", examples=["10s"])
-    poll_interval_max: Duration = Field(timedelta(seconds=60), description="Longest wait between polls.", examples=["60s"])
+    poll_interval_max: Duration = Field(
+        timedelta(seconds=60), description="Longest wait between polls.", examples=["60s"]
+    )
     poll_backoff: float = Field(1.5, ge=1, description="Growth of the wait from poll to poll.", examples=[1.5])
-    poll_wait: Extractor | None = Field(None, description="Wait until the next poll, from the answer: seconds or an instant.", examples=["$.retry_in"])
+    poll_wait: Extractor | None = Field(
+        None, description="Wait until the next poll, from the answer: seconds or an instant.", examples=["$.retry_in"]
+    )
     initial_delay: Duration = Field(timedelta(), description="Wait between creation and first poll.", examples=["30s"])
-    timeout: Duration = Field(timedelta(hours=3), description="From creation, or from adoption by this run, to completed.", examples=["3h"])
-    stall_timeout: Duration | None = Field(None, description="Longest time without any change of status or `progress`.", examples=["30m"])
+    timeout: Duration = Field(
+        timedelta(hours=3), description="From creation, or from adoption by this run, to completed.", examples=["3h"]
+    )
+    stall_timeout: Duration | None = Field(
+        None, description="Longest time without any change of status or `progress`.", examples=["30m"]
+    )
     progress: Extractor | None = Field(None, description="What moves while the job does.", examples=["$.percent"])
-    on_timeout: Literal["keep", "abort"] = Field("keep", description="What becomes of a job that timed out.", examples=["abort"])
-    on_exit: Literal["keep", "abort"] | None = Field(None, description="What becomes of live jobs when the run is interrupted; default abort where there is an `abort_requester`.", examples=["keep"])
+    on_timeout: Literal["keep", "abort"] = Field(
+        "keep", description="What becomes of a job that timed out.", examples=["abort"]
+    )
+    on_exit: Literal["keep", "abort"] | None = Field(
+        None,
+        description="What becomes of live jobs when the run is interrupted; default abort where there is an `abort_requester`.",
+        examples=["keep"],
+    )
     max_attempts: int = Field(3, ge=1, description="Jobs created for one window before giving up.", examples=[3])
     retry_wait: Duration = Field(timedelta(), description="Wait after a failed job.", examples=["30m"])
-    creation_max_tries: int = Field(5, ge=1, description="Tries of the creation call for 429, 5xx and connection errors.", examples=[5])
-    resume_max_age: Duration = Field(timedelta(hours=24), description="An older job in state is not adopted.", examples=["24h"])
+    creation_max_tries: int = Field(
+        5, ge=1, description="Tries of the creation call for 429, 5xx and connection errors.", examples=[5]
+    )
+    resume_max_age: Duration = Field(
+        timedelta(hours=24), description="An older job in state is not adopted.", examples=["24h"]
+    )
 
 
 class Header(Model):
@@ -140,29 +225,53 @@ Names = Annotated[Annotated[Extractor, Tag("text")] | Annotated[list[str], Tag("
 class Decode(Model):
     """How bytes become records."""
 
-    format: Literal["auto", "csv", "tsv", "json", "jsonl", "xml", "xlsx", "parquet"] = Field("auto", description="Format of the file; auto: from the bytes, then Content-Type, then the name.", examples=["csv"])
-    compression: Literal["auto", "none", "gzip", "zip"] = Field("auto", description="Compression; auto: from the bytes.", examples=["gzip"])
+    format: Literal["auto", "csv", "tsv", "json", "jsonl", "xml", "xlsx", "parquet"] = Field(
+        "auto",
+        description="Format of the file; auto: from the bytes, then Content-Type, then the name.",
+        examples=["csv"],
+    )
+    compression: Literal["auto", "none", "gzip", "zip"] = Field(
+        "auto", description="Compression; auto: from the bytes.", examples=["gzip"]
+    )
     members: str | None = Field(None, description="Pattern of zip members, read in order of name.", examples=["*.csv"])
-    encoding: str | None = Field(None, description="Encoding of text; default BOM, then charset, then UTF-8.", examples=["cp1252"])
-    records: Annotated[str, Renders.PATH] | None = Field(None, description="JSONPath to the records, element path (XML), sheet (XLSX).", examples=["$.data[*]"])
-    fields: Names | None = Field(None, description="Column names where rows are positional.", examples=[["date", "clicks"]])
+    encoding: str | None = Field(
+        None, description="Encoding of text; default BOM, then charset, then UTF-8.", examples=["cp1252"]
+    )
+    records: Annotated[str, Renders.PATH] | None = Field(
+        None, description="JSONPath to the records, element path (XML), sheet (XLSX).", examples=["$.data[*]"]
+    )
+    fields: Names | None = Field(
+        None, description="Column names where rows are positional.", examples=[["date", "clicks"]]
+    )
     explode: Explode | None = Field(None, description="Nested or columnar data to rows.", examples=[{"path": "$.days"}])
     delimiter: str | None = Field(None, min_length=1, description="Field separator.", examples=[";"])
     quote_char: str | None = Field('"', max_length=1, description="Quote; null turns quoting off.", examples=["'"])
     escape_char: str | None = Field(None, max_length=1, description="Escape.", examples=["\\"])
     header: HeaderAt = Field("first", description="Where the column names stand.", examples=[{"match": ["Date"]}])
     skip_after: int = Field(0, ge=0, description="Extra header rows after the header.", examples=[2])
-    skip_rows_where: dict[str, str] = Field({}, description="Rows left out: column to regular expression.", examples=[{"Date": "^Total"}])
-    stop_at: str | None = Field(None, description="Regular expression of the line where data ends.", examples=["^Grand Total:"])
+    skip_rows_where: dict[str, str] = Field(
+        {}, description="Rows left out: column to regular expression.", examples=[{"Date": "^Total"}]
+    )
+    stop_at: str | None = Field(
+        None, description="Regular expression of the line where data ends.", examples=["^Grand Total:"]
+    )
     short_rows: Literal["error", "null"] = Field("error", description="Rows with too few fields.", examples=["null"])
     long_rows: Literal["error", "drop"] = Field("error", description="Rows with too many fields.", examples=["drop"])
-    duplicate_headers: Literal["error", "suffix"] = Field("error", description="Column names that repeat.", examples=["suffix"])
-    null_values: list[str] | None = Field(None, description='Texts that are null; default `[""]` for non-strings, none for strings.', examples=[["", "--"]])
+    duplicate_headers: Literal["error", "suffix"] = Field(
+        "error", description="Column names that repeat.", examples=["suffix"]
+    )
+    null_values: list[str] | None = Field(
+        None,
+        description='Texts that are null; default `[""]` for non-strings, none for strings.',
+        examples=[["", "--"]],
+    )
     empty_body: Literal["error", "ok"] = Field("error", description="What zero bytes mean.", examples=["ok"])
     empty_markers: list[str] = Field([], description="Whole-body texts that mean no rows.", examples=[["No data"]])
     nul: Literal["strip", "error", "keep"] = Field("strip", description="NUL characters in text.", examples=["error"])
     max_field_bytes: ByteSize = Field(16 * 1024 * 1024, description="Longest field.", examples=["16 MiB"])
-    non_finite: Literal["null", "error"] = Field("null", description="NaN, Infinity and numbers no double can hold.", examples=["error"])
+    non_finite: Literal["null", "error"] = Field(
+        "null", description="NaN, Infinity and numbers no double can hold.", examples=["error"]
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -178,13 +287,15 @@ class Expect(Model):
 
     rows: Extractor | None = Field(None, description="How many rows.", examples=["$.numberOfRecords"])
     bytes: Extractor | None = Field(None, description="How many bytes.", examples=["$.fileSize"])
-    md5: Extractor | None = Field(None, description="MD5, hex or base64.", examples=["{{ response.headers['content-md5'] }}"])
-    sha256: Extractor | None = Field(None, description="SHA-256, hex or base64, perhaps after `sha256:`.", examples=["$.fileChecksum"])
+    md5: Extractor | None = Field(
+        None, description="MD5, hex or base64.", examples=["{{ response.headers['content-md5'] }}"]
+    )
+    sha256: Extractor | None = Field(
+        None, description="SHA-256, hex or base64, perhaps after `sha256:`.", examples=["$.fileChecksum"]
+    )
 
 
-Schema = Annotated[
-    Annotated[dict[str, Any], Tag("mapping")] | Annotated[str, Tag("text")], Discriminator(kind_of)
-]
+Schema = Annotated[Annotated[dict[str, Any], Tag("mapping")] | Annotated[str, Tag("text")], Discriminator(kind_of)]
 
 
 def _kind_of_requesters(value: object) -> str | None:
@@ -206,31 +317,75 @@ class Stream(Model):
     name: str = Field(min_length=1, description="Singer stream name.", examples=["orders"])
     primary_keys: list[str] = Field([], description="Key properties.", examples=[["order_id"]])
     replication_key: str | None = Field(None, description="Replication key.", examples=["date"])
-    columns: dict[str, Column] | None = Field(None, description="Columns and their types.", examples=[{"clicks": "integer"}])
-    schema_: Schema | None = Field(None, alias="schema", description="JSON Schema, inline or a path.", examples=["orders.schema.json"])
-    partitions: list[Partition] = Field([], description="Dimensions; one job per combination.", examples=[[{"name": "account", "values": ["1", "2"]}]])
-    incremental: Incremental | None = Field(None, description="Windows and bookmark; none: one job, full table.", examples=[{"step": "1d", "format": "date"}])
-    creation_requester: list[CreationRequester] = Field(min_length=1, description="Creates the job: a requester, or a list of named ones.", examples=["POST /exports"])
-    polling_requester: PollingRequester | None = Field(None, description="Asks for the status.", examples=["GET /exports/{{ creation_response.id }}"])
-    download_target_requester: TargetRequesters | None = Field(None, description="Asks where the files are.", examples=["GET /exports/{{ creation_response.id }}/files"])
-    download_target_extractor: DownloadTargetExtractor | None = Field(None, description="The targets in that answer, or in the polling answer.", examples=["$.url"])
-    download_retriever: DownloadRetriever = Field(description="Fetches the rows.", examples=["GET {{ download_target }}"])
-    abort_requester: Requester | None = Field(None, description="Stops a job that failed or is not wanted.", examples=["POST /exports/{{ creation_response.id }}/cancel"])
-    delete_requester: Requester | None = Field(None, description="Deletes the job at the end.", examples=["DELETE /exports/{{ creation_response.id }}"])
+    columns: dict[str, Column] | None = Field(
+        None, description="Columns and their types.", examples=[{"clicks": "integer"}]
+    )
+    schema_: Schema | None = Field(
+        None, alias="schema", description="JSON Schema, inline or a path.", examples=["orders.schema.json"]
+    )
+    partitions: list[Partition] = Field(
+        [], description="Dimensions; one job per combination.", examples=[[{"name": "account", "values": ["1", "2"]}]]
+    )
+    incremental: Incremental | None = Field(
+        None,
+        description="Windows and bookmark; none: one job, full table.",
+        examples=[{"step": "1d", "format": "date"}],
+    )
+    creation_requester: list[CreationRequester] = Field(
+        min_length=1, description="Creates the job: a requester, or a list of named ones.", examples=["POST /exports"]
+    )
+    polling_requester: PollingRequester | None = Field(
+        None, description="Asks for the status.", examples=["GET /exports/{{ creation_response.id }}"]
+    )
+    download_target_requester: TargetRequesters | None = Field(
+        None, description="Asks where the files are.", examples=["GET /exports/{{ creation_response.id }}/files"]
+    )
+    download_target_extractor: DownloadTargetExtractor | None = Field(
+        None, description="The targets in that answer, or in the polling answer.", examples=["$.url"]
+    )
+    download_retriever: DownloadRetriever = Field(
+        description="Fetches the rows.", examples=["GET {{ download_target }}"]
+    )
+    abort_requester: Requester | None = Field(
+        None,
+        description="Stops a job that failed or is not wanted.",
+        examples=["POST /exports/{{ creation_response.id }}/cancel"],
+    )
+    delete_requester: Requester | None = Field(
+        None, description="Deletes the job at the end.", examples=["DELETE /exports/{{ creation_response.id }}"]
+    )
     status: Status = Field(default_factory=Status, description="Status words.", examples=[{"extractor": "$.state"}])
     jobs: Jobs = Field(default_factory=Jobs, description="Budget and timing.", examples=[{"timeout": "1h"}])
-    responses: list[Rule] = Field([], description="What answers mean, for every step, after the step's own rules.", examples=[[{"status": 423, "means": "busy"}]])
-    error_requester: list[NamedRequester] | None = Field(None, description="Asked once when a job failed; its last answer is quoted.", examples=["GET /exports/{{ creation_response.id }}/error"])
-    decode: Decode = Field(default_factory=Decode, description="How bytes become records.", examples=[{"format": "csv"}])
-    expect: Expect = Field(default_factory=Expect, description="What the download must come to.", examples=[{"rows": "$.rowCount"}])
-    add_columns: dict[str, Template] = Field({}, description="Context put on every record.", examples=[{"account": "{{ partition.account }}"}])
-    unknown_columns: Literal["include", "warn", "error"] | None = Field(None, description="As at the top level, for this stream.", examples=["include"])
+    responses: list[Rule] = Field(
+        [],
+        description="What answers mean, for every step, after the step's own rules.",
+        examples=[[{"status": 423, "means": "busy"}]],
+    )
+    error_requester: list[NamedRequester] | None = Field(
+        None,
+        description="Asked once when a job failed; its last answer is quoted.",
+        examples=["GET /exports/{{ creation_response.id }}/error"],
+    )
+    decode: Decode = Field(
+        default_factory=Decode, description="How bytes become records.", examples=[{"format": "csv"}]
+    )
+    expect: Expect = Field(
+        default_factory=Expect, description="What the download must come to.", examples=[{"rows": "$.rowCount"}]
+    )
+    add_columns: dict[str, Template] = Field(
+        {}, description="Context put on every record.", examples=[{"account": "{{ partition.account }}"}]
+    )
+    unknown_columns: Literal["include", "warn", "error"] | None = Field(
+        None, description="As at the top level, for this stream.", examples=["include"]
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _steps(cls, value: object) -> object:
         if isinstance(value, dict):
-            lists = {k: _listed(value[k]) for k in ("creation_requester", "error_requester") if value.get(k) is not None}
+            lists = {
+                k: _listed(value[k]) for k in ("creation_requester", "error_requester") if value.get(k) is not None
+            }
             return {**value, **lists}
         return value
 
@@ -240,7 +395,4 @@ class Stream(Model):
             raise ValueError("`columns` and `schema` say the same thing; keep one")
         if self.download_target_requester is not None and self.download_target_extractor is None:
             raise ValueError("a `download_target_requester` needs a `download_target_extractor` that reads its answer")
-        unnamed = [step for step in self.creation_requester[:-1] if step.name is None]
-        if unnamed:
-            raise ValueError("in a list of creation steps each has a `name`")
         return self

@@ -47,7 +47,7 @@ def read_yaml(file: FileText) -> tuple[Located, list[Problem]]:
 
 
 def _loader() -> Any:
-    """libyaml where it is built in, else the slower one; neither resolves a scalar."""
+    """What composes nodes: libyaml where it is built in, else the slower one; neither resolves a scalar."""
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class Plain(base):  # type: ignore[misc]

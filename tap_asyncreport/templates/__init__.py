@@ -2,6 +2,6 @@
 
 from tap_asyncreport.templates.compiled import is_template
 from tap_asyncreport.templates.lookup import look_up
-from tap_asyncreport.templates.rendering import Extractor, NullInText, Template, Templates
+from tap_asyncreport.templates.rendering import BadTemplate, Extractor, NullInText, Template, Templates
 
-__all__ = ["Extractor", "NullInText", "Template", "Templates", "is_template", "look_up"]
+__all__ = ["BadTemplate", "Extractor", "NullInText", "Template", "Templates", "is_template", "look_up"]

@@ -13,13 +13,17 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """`paths` are all names used, as far as they are fixed; `optional` those that `default` or `is defined` guards."""
+    """`paths` are all names used, as far as they are fixed; `optional` those that `default` or `is defined` guards.
+
+    `assigned` are names that the template gives itself, in `set` and `for`.
+    """
 
     paths: frozenset[Path] = frozenset()
     optional: frozenset[Path] = frozenset()
+    assigned: frozenset[str] = frozenset()
 
     def __or__(self, other: Names) -> Names:
-        return Names(self.paths | other.paths, self.optional | other.optional)
+        return Names(self.paths | other.paths, self.optional | other.optional, self.assigned | other.assigned)
 
 
 def names_in(tree: nodes.Node) -> Names:
@@ -29,7 +33,8 @@ def names_in(tree: nodes.Node) -> Names:
     for guard in (*tree.find_all(nodes.Filter), *tree.find_all(nodes.Test)):
         if guard.name in ("default", "d", "defined", "undefined") and guard.node is not None:
             optional.add(_fixed(guard.node))
-    return Names(frozenset(paths | _bases(tree)), frozenset(optional - {()}))
+    assigned = frozenset(name.name for name in tree.find_all(nodes.Name) if name.ctx == "store") | {"loop"}
+    return Names(frozenset(paths | _bases(tree)), frozenset(optional - {()}), assigned)
 
 
 def chains_in(tree: nodes.Node) -> list[Path]:

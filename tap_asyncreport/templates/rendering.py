@@ -32,6 +32,12 @@ class NullInText(TemplateError):  # noqa: N818
     """An expression in the middle of a text gave null."""
 
 
+class BadTemplate(TemplateError):  # noqa: N818
+    """A template, extractor or JSONPath whose syntax is wrong; `fault` says how, without quoting it."""
+
+    fault = ""
+
+
 class Templates:
     """The templates of one run: sandboxed, strict, each compiled once; safe to use from several threads.
 
@@ -63,9 +69,9 @@ class Templates:
                 text = self._texts[source] = CompiledText(self._sandbox, source)
             except TemplateSyntaxError as error:
                 said = (error.message or "it is not complete").rstrip(".")
-                raise self.error(key, source, said[0].lower() + said[1:], line=error.lineno) from None
+                raise self.bad(key, source, said[0].lower() + said[1:], error.lineno) from None
             except (RecursionError, ValueError, MemoryError) as error:
-                raise self.error(key, source, f"it is no template ({type(error).__name__})") from None
+                raise self.bad(key, source, f"it is no template ({type(error).__name__})") from None
         return text
 
     def rendered(self, text: CompiledText, key: str, scope: Scope) -> Any:
@@ -82,6 +88,13 @@ class Templates:
     def find(self, path: str) -> Find:
         """What a JSONPath finds, from the cache where it was parsed before; raises BadPath."""
         return self._find(path)
+
+    def bad(self, key: str, source: str, said: str, line: int | None = None) -> BadTemplate:
+        """The error for a syntax that is wrong."""
+        error = self.error(key, source, said, line=line, kind=BadTemplate)
+        assert isinstance(error, BadTemplate)
+        error.fault = said
+        return error
 
     def error(
         self,
@@ -130,6 +143,11 @@ class Template:
         """The names that it does without."""
         return self._names.optional
 
+    @property
+    def assigned(self) -> frozenset[str]:
+        """The names that it gives itself."""
+        return self._names.assigned
+
     def render(self, scope: Scope) -> Any:
         """Its value: a single `{{ expression }}` keeps its type, any other text stays text; raises TemplateError."""
         return self._render(scope)
@@ -169,7 +187,7 @@ class Extractor:
         self._find: Find | None = None
         if self._text is None:
             if not self.source.startswith("$"):
-                raise templates.error(key, source, "it is neither a JSONPath, which begins with `$`, nor a template")
+                raise templates.bad(key, source, "it is neither a JSONPath, which begins with `$`, nor a template")
             self._find = self._path(self.source)
 
     @property
@@ -181,6 +199,11 @@ class Extractor:
     def optional(self) -> frozenset[Path]:
         """The names that it does without."""
         return self._text.names.optional if self._text else frozenset()
+
+    @property
+    def assigned(self) -> frozenset[str]:
+        """The names that it gives itself."""
+        return self._text.names.assigned if self._text else frozenset()
 
     def first(self, value: Any, scope: Scope) -> Any:
         """The first match in `value` (an answer or plain JSON), or None; a template's own value.
@@ -215,8 +238,9 @@ class Extractor:
         try:
             return self._templates.find(path)
         except BadPath as error:
-            said = f"not a JSONPath: {error}" if path == self.source else "what it renders to is not a JSONPath"
-            raise self._templates.error(self.key, self.source, said) from None
+            if path == self.source:
+                raise self._templates.bad(self.key, self.source, f"not a JSONPath: {error}") from None
+            raise self._templates.error(self.key, self.source, "what it renders to is not a JSONPath") from None
 
     def _rendered(self, scope: Scope) -> Any:
         text = self._compiled()

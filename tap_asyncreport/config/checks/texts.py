@@ -1,0 +1,123 @@
+"""Templates, extractors and JSONPaths: their syntax, and whether the names that they use are there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tap_asyncreport.config.checks.draft import Draft
+from tap_asyncreport.config.checks.scopes import SINCE, names_at, partition_names, step_names, stream_at
+from tap_asyncreport.config.problems import is_hidden
+from tap_asyncreport.config.reading import SECRETS, in_capitals
+from tap_asyncreport.config.settings import Settings
+from tap_asyncreport.config.shapes import Shape, Written, fields, texts
+from tap_asyncreport.config.sources import Keys
+from tap_asyncreport.config.values import Renders
+from tap_asyncreport.errors import Problem
+from tap_asyncreport.templates import BadTemplate, Extractor, Template, Templates, is_template
+
+_WINDOW = ("start", "end", "start_at", "end_at")
+_LENGTH = 2  # of a path such as secrets.token
+
+
+class TextCheck:
+    """Checks every text of a configuration that is more than text."""
+
+    def __init__(self, draft: Draft, templates: Templates, *, require_secrets: bool) -> None:
+        self._draft = draft
+        self._templates = templates
+        self._require_secrets = require_secrets
+        self._unset: set[str] = set()
+
+    def problems(self) -> Iterator[Problem]:
+        """The faults of all texts."""
+        for written in texts(self._draft.raw, (Shape(Settings),)):
+            try:
+                text = self._read(written)
+            except BadTemplate as error:
+                said = error.fault if is_hidden(written.keys) else error.message
+                yield self._draft.teller.at(written.keys, said, error.hint)
+            else:
+                if text is not None:
+                    yield from self._names(written.keys, text)
+
+    def _read(self, written: Written) -> Template | Extractor | None:
+        if written.renders is Renders.EXTRACTOR or (written.renders is Renders.PATH and written.value.startswith("$")):
+            return self._templates.extractor(written.value)
+        if written.renders is Renders.TEMPLATE and is_template(written.value):
+            return self._templates.template(written.value)
+        return None
+
+    def _names(self, keys: Keys, text: Template | Extractor) -> Iterator[Problem]:
+        known = names_at(keys, self._draft.raw)
+        told = set()
+        for path in sorted(text.paths):
+            guarded = any(path[: len(optional)] == optional for optional in text.optional)
+            if guarded or path[0] in text.assigned or path[:_LENGTH] in told:
+                continue
+            told.add(path[:_LENGTH])
+            fault = self._unknown(path[0], known) if path[0] not in known else self._within(keys, path)
+            if fault is not None:
+                yield self._draft.teller.at(keys, *fault)
+
+    def _unknown(self, name: str, known: frozenset[str]) -> tuple[str, str | None]:
+        if name in SINCE:
+            return f"`{name}` is not known here; it is {SINCE[name]}", None
+        listed = sorted(known - {"range", "dict", "namespace"})
+        return f"there is no `{name}`; known here: {', '.join(listed)}", _meant(name, listed)
+
+    def _within(self, keys: Keys, path: tuple[str, ...]) -> tuple[str, str | None] | None:
+        """What is wrong with the second name of a path such as `secrets.token`."""
+        root, name = path[0], path[1] if len(path) > 1 else None
+        if name is None:
+            return None
+        if root == "secrets":
+            return self._secret(name)
+        if root == "window" and "incremental" not in self._stream(keys) and keys[0] == "streams":
+            return "there is no `window`: the stream has no `incremental`", None
+        names = self._known_in(root, keys)
+        if names is None or name in names:
+            return None
+        has = f"`{root}` has {', '.join(names)}" if names else f"`{root}` is empty"
+        return f"{has}; there is no `{name}`", _meant(name, names)
+
+    def _known_in(self, root: str, keys: Keys) -> list[str] | None:
+        """The names in something that the configuration itself defines."""
+        stream = self._stream(keys)
+        if root == "vars":
+            return _names_of(self._draft.raw.get("vars"))
+        if root == "config":
+            return [name for name in fields(Settings) if name != "secrets"]
+        if root == "partition":
+            return self._partitions(keys, stream)
+        if root == "creation_responses":
+            return [name for name in step_names(stream.get("creation_requester")) if name]
+        return list(_WINDOW) if root == "window" else None
+
+    def _partitions(self, keys: Keys, stream: Mapping[str, Any]) -> list[str]:
+        if keys[0] != "streams":
+            streams = self._draft.raw.get("streams")
+            return [name for each in streams or () if isinstance(each, Mapping) for name in partition_names(each)]
+        names = partition_names(stream)
+        return names[: int(keys[3])] if keys[2] == "partitions" and isinstance(keys[3], int) else names
+
+    def _stream(self, keys: Keys) -> Mapping[str, Any]:
+        return stream_at(keys, self._draft.raw) if keys[0] == "streams" else {}
+
+    def _secret(self, name: str) -> tuple[str, str | None] | None:
+        secrets = _names_of(self._draft.raw.get("secrets"))
+        if not self._require_secrets or name in secrets or name in self._unset:
+            return None
+        self._unset.add(name)
+        said = f"secret {name} is not set: looked in `secrets` and {SECRETS}{in_capitals(name)}"
+        return said, _meant(name, secrets)
+
+
+def _names_of(mapping: Any) -> list[str]:
+    return [str(name) for name in mapping] if isinstance(mapping, Mapping) else []
+
+
+def _meant(name: str, names: list[str]) -> str | None:
+    close = difflib.get_close_matches(name, names, 1)
+    return f"did you mean `{close[0]}`?" if close else None
