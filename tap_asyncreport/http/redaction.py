@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from tap_asyncreport.errors import excerpt
+from tap_asyncreport.http.spellings import pattern_of, texts_in
 from tap_asyncreport.http.urls import Origin, origin_of
 
 HIDDEN = "***"
-SHORTEST_ANYWHERE = 4  # shorter values are hidden only as whole words
-SHORTEST_BASE64 = 6
-_LONG_LINE = 16
 _EXCERPT_SOURCE = 16 * 1024
 _URL_WITH_QUERY = re.compile(
     r"""(https?:(?:\\?/){2}[^\s"'<>?#\\]*(?:\\/[^\s"'<>?#\\]*)*)\?(?!…)([^\s"'<>\\]|\\(?=[u/]))+""", re.IGNORECASE
 )
-_PUBLIC_IN_GOOGLE_KEY = (
-    "type",
-    "auth_uri",
-    "token_uri",
-    "auth_provider_x509_cert_url",
-    "client_x509_cert_url",
-    "universe_domain",
-)
+
+
+class _Batch:
+    """Secrets that were added at about the same time, in one pattern; the longer is tried before the shorter."""
+
+    def __init__(self, secrets: frozenset[str]) -> None:
+        self.secrets = secrets
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(pattern_of(sorted(self.secrets, key=lambda secret: (-len(secret), secret))))
 
 
 class Redactor:
@@ -40,19 +38,24 @@ class Redactor:
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
         self._lock = threading.Lock()
-        self._values: set[str] = set()
+        self._secrets: set[str] = set()
+        self._batches: tuple[_Batch, ...] = ()
         self._own: frozenset[Origin] = frozenset()
-        self._pattern: re.Pattern[str] | None = None
         for value in values:
             self.add(value)
 
     def add(self, value: Any) -> None:
         """Hides the value from now on; of mappings and lists, every value inside."""
-        found = set(_texts(value))
+        found = frozenset(texts_in(value))
         with self._lock:
-            if not found <= self._values:
-                self._values |= found
-                self._pattern = None
+            new = found - self._secrets
+            if not new:
+                return
+            self._secrets |= new
+            batches = list(self._batches)
+            while batches and len(batches[-1].secrets) <= len(new):  # few batches, and few of them compiled again
+                new |= batches.pop().secrets
+            self._batches = (*batches, _Batch(new))
 
     def own(self, origin: Origin | None) -> None:
         """Query strings of this origin are shown, without the secrets in them."""
@@ -62,9 +65,9 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """The text with every secret replaced by `***`."""
-        pattern = self._compiled()
-        if pattern is not None:
-            text = pattern.sub(HIDDEN, text)
+        spans = sorted(span for batch in self._batches for span in _spans(batch.pattern, text))
+        if spans:
+            text = "".join(_replaced(text, spans))
         return _URL_WITH_QUERY.sub(self._cut, text) if "?" in text and "http" in text.lower() else text
 
     def excerpt(self, data: str | bytes | None) -> str | None:
@@ -89,93 +92,22 @@ class Redactor:
     def holds_secret(self, data: str | bytes | None) -> bool:
         """Whether a secret stands in the data."""
         text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data or ""
-        pattern = self._compiled()
-        return pattern is not None and pattern.search(text) is not None
+        return any(batch.pattern.search(text) for batch in self._batches)
 
     def _cut(self, found: re.Match[str]) -> str:
         return found[0] if origin_of(found[1].replace("\\/", "/")) in self._own else f"{found[1]}?…"
 
-    def _compiled(self) -> re.Pattern[str] | None:
-        pattern = self._pattern
-        if pattern is None and self._values:
-            with self._lock:
-                longest_first = sorted(self._values, key=lambda value: (-len(value), value))
-                pattern = self._pattern = re.compile("|".join(_spellings(longest_first)))
-        return pattern
+
+def _spans(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    return (found.span() for found in pattern.finditer(text))
 
 
-def _texts(value: Any) -> Iterable[str]:
-    if isinstance(value, Mapping):
-        public = _PUBLIC_IN_GOOGLE_KEY if value.get("type") == "service_account" else ()
-        for key, item in value.items():
-            if key not in public:
-                yield from _texts(item)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, bytes):
-        yield from _texts(value.decode("utf-8", "replace"))
-    elif value is not None and not isinstance(value, bool):
-        yield from _texts_of(str(value).strip())
-
-
-def _texts_of(text: str) -> Iterable[str]:
-    if len(text) > 1:  # one character is no secret, and would hide every other word
-        yield text
-    if text.startswith(("{", "[")):
-        with suppress(ValueError):
-            yield from _texts(json.loads(text))
-    lines = [line.strip() for line in text.replace("\\n", "\n").split("\n")]
-    if len(lines) > 1:  # keys in PEM: logs may show single lines of them
-        yield from (line for line in lines if len(line) >= _LONG_LINE and not line.startswith("-----"))
-
-
-def _spellings(values: Iterable[str]) -> Iterable[str]:
-    encoded = []
-    for value in values:
-        spelt = "".join(_spelt(character) for character in value)
-        yield spelt if len(value) >= SHORTEST_ANYWHERE else rf"(?<!\w){spelt}(?!\w)"
-        if len(value) >= SHORTEST_BASE64:
-            encoded += list(_base64(value.encode()))
-    yield from sorted(encoded, key=len, reverse=True)
-
-
-def _any_case(hexadecimal: str) -> str:
-    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in hexadecimal)
-
-
-def _spelt(character: str) -> str:
-    """A pattern for the character raw, percent-encoded (once or twice), or escaped as JSON, repr and HTML do."""
-    if character.isascii() and character.isalnum():
-        return character
-    code = ord(character)
-    ways = {
-        rf"\\*{re.escape(character)}",
-        "".join(f"%(?:25)?{_any_case(f'{byte:02x}')}" for byte in character.encode("utf-8", "surrogatepass")),
-        re.escape(html.escape(character)),
-        f"&#(?:{code}|x{_any_case(f'{code:x}')});",
-        *(_escaped(text) for text in (json.dumps(character)[1:-1], ascii(character)[1:-1], f"\\u{code:04x}")),
-    }
-    if character.isspace():  # excerpts join lines, and a form writes a space as a plus
-        ways |= {r"\s+", r"\+"}
-    return f"(?:{'|'.join(sorted(ways))})"
-
-
-def _escaped(text: str) -> str:
-    r"""A pattern for `\n` or `\u00e9`, however often its backslashes were escaped again."""
-    return "".join(rf"\\+{_any_case(part)}" if part.isalnum() else re.escape(part) for part in text.split("\\") if part)
-
-
-def _base64(value: bytes) -> Iterable[str]:
-    """Patterns for the value inside base64 text, at each of the three places where a byte can begin in it."""
-    for before, unsure in ((0, 0), (1, 2), (2, 3)):
-        text = base64.b64encode(b"\0" * before + value).decode()[unsure:]
-        whole = text.rstrip("=")
-        padding = len(text) - len(whole)
-        sure = whole[:-1] if padding else whole  # the last character depends on what follows
-        tail = f"(?:{_spelt64(whole[-1])}(?:=|%3[dD]){{0,2}})?" if padding else ""
-        yield "".join(map(_spelt64, sure)) + tail
-
-
-def _spelt64(character: str) -> str:
-    return {"+": r"(?:[+-]|%2[bB])", "/": r"(?:\\?/|_|%2[fF])"}.get(character, character)
+def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
+    """The text with the spans hidden; those that overlap are hidden as one."""
+    end = 0
+    for start, stop in spans:
+        if start >= end:
+            yield text[end:start]
+            yield HIDDEN
+        end = max(end, stop)
+    yield text[end:]

@@ -25,8 +25,8 @@ class Reply:
     """An answer of a server.
 
     `chunks` gives the raw body as it is on the wire, `read` all of it with Content-Encoding undone; both raise Broken
-    where the body is shorter than announced. `token` is the token that was sent, for `Credentials.refresh`; `size` counts
-    the raw bytes that came, and `ended` says that they were all.
+    where the body is shorter than announced. `token` is the token that was sent, for `Credentials.refresh`; `size`
+    counts the raw bytes that came, and `ended` says that they were all.
     """
 
     def __init__(
