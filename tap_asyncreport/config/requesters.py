@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from tap_asyncreport.config.authenticators import Authentication, SessionLogin
-from tap_asyncreport.config.values import ByteSize, Duration, Model, Renders, kind_of
+from tap_asyncreport.config.values import ByteSize, Duration, Model, Renders, all_defaults, kind_of
 
 Template = Annotated[Any, Field(description="Any value; text in it may hold `{{ templates }}`."), Renders.TEMPLATE]
 Extractor = Annotated[
@@ -215,7 +215,12 @@ class Requester(Model):
     responses: list[Rule] = Field(
         [], description="What answers mean; the first match wins.", examples=[[{"status": 404, "means": "not_ready"}]]
     )
-    retry: Retry = Field(default_factory=Retry, description="Repetition of the call.", examples=[{"max_tries": 5}])
+    retry: Retry = Field(
+        default_factory=all_defaults,
+        validate_default=True,
+        description="Repetition of the call.",
+        examples=[{"max_tries": 5}],
+    )
     idempotency_header: str | None = Field(
         None,
         description="Header that gets a value stable over the retries of one job's creation.",

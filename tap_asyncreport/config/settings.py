@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, Tag
 from tap_asyncreport.config.authenticators import Authentication, Authenticator
 from tap_asyncreport.config.requesters import Extractor, Requester, Template
 from tap_asyncreport.config.streams import Stream
-from tap_asyncreport.config.values import ByteSize, CallRate, Duration, Model, Moment, Renders
+from tap_asyncreport.config.values import ByteSize, CallRate, Duration, Model, Moment, Renders, all_defaults
 
 
 class FoundBaseUrl(Model):
@@ -107,12 +107,16 @@ class Settings(Model):
         [], description="Rates of calls.", examples=[[{"match": {"step": "creation_requester"}, "rate": "60/1m"}]]
     )
     request_timeout: RequestTimeout = Field(
-        default_factory=RequestTimeout,
+        default_factory=all_defaults,
+        validate_default=True,
         description="Timeouts of every call.",
         examples=[{"connect": "10s", "read": "60s"}],
     )
     spool: Spool = Field(
-        default_factory=Spool, description="Where downloaded files wait.", examples=[{"max_bytes": "4 GiB"}]
+        default_factory=all_defaults,
+        validate_default=True,
+        description="Where downloaded files wait.",
+        examples=[{"max_bytes": "4 GiB"}],
     )
     run_report: str | None = Field(None, description="Path of the HTML page about the run.", examples=["report.html"])
     unknown_columns: Literal["include", "warn", "error"] = Field(

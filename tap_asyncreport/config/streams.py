@@ -20,7 +20,7 @@ from tap_asyncreport.config.requesters import (
     Rule,
     Template,
 )
-from tap_asyncreport.config.values import CalendarStep, Duration, Model, Moment, Renders, Step, kind_of
+from tap_asyncreport.config.values import CalendarStep, Duration, Model, Moment, Renders, Step, all_defaults, kind_of
 
 __all__ = [
     "Column",
@@ -251,8 +251,18 @@ class Stream(Model):
     delete_requester: Requester | None = Field(
         None, description="Deletes the job at the end.", examples=["DELETE /exports/{{ creation_response.id }}"]
     )
-    status: Status = Field(default_factory=Status, description="Status words.", examples=[{"extractor": "$.state"}])
-    jobs: Jobs = Field(default_factory=Jobs, description="Budget and timing.", examples=[{"timeout": "1h"}])
+    status: Status = Field(
+        default_factory=all_defaults,
+        validate_default=True,
+        description="Status words.",
+        examples=[{"extractor": "$.state"}],
+    )
+    jobs: Jobs = Field(
+        default_factory=all_defaults,
+        validate_default=True,
+        description="Budget and timing.",
+        examples=[{"timeout": "1h"}],
+    )
     responses: list[Rule] = Field(
         [],
         description="What answers mean, for every step, after the step's own rules.",
@@ -264,10 +274,16 @@ class Stream(Model):
         examples=["GET /exports/{{ creation_response.id }}/error"],
     )
     decode: Decode = Field(
-        default_factory=Decode, description="How bytes become records.", examples=[{"format": "csv"}]
+        default_factory=all_defaults,
+        validate_default=True,
+        description="How bytes become records.",
+        examples=[{"format": "csv"}],
     )
     expect: Expect = Field(
-        default_factory=Expect, description="What the download must come to.", examples=[{"rows": "$.rowCount"}]
+        default_factory=all_defaults,
+        validate_default=True,
+        description="What the download must come to.",
+        examples=[{"rows": "$.rowCount"}],
     )
     add_columns: dict[str, Template] = Field(
         {}, description="Context put on every record.", examples=[{"account": "{{ partition.account }}"}]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-_SIMPLE = re.compile(
-    r"""\$(?:\.(?!(?:where|wherenot|true|false|null)(?![\w-]))[A-Za-z_][A-Za-z0-9_-]*|\[\d+\]|\['[^'\\*]+'\]|\["[^"\\*]+"\])*""",
-    re.ASCII,
-)
-_PART = re.compile(r"""\.([A-Za-z_][A-Za-z0-9_-]*)|\[(\d+)\]|\['([^']+)'\]|\["([^"]+)"\]""", re.ASCII)
+_NAME = r"(?!(?:where|wherenot|true|false|null)(?![\w-]))[A-Za-z_][A-Za-z0-9_-]*"
+_PARTS = rf"""\.({_NAME})|\[(\d+)\]|\['([^'\\*]+)'\]|\["([^"\\*]+)"\]|(\[\*\]|\.\*)"""
+_SIMPLE = re.compile(rf"\$(?:{_PARTS})*", re.ASCII)
+_PART = re.compile(_PARTS, re.ASCII)
 _ABSENT = object()
 
 Find = Callable[[Any], list[Any]]
@@ -29,22 +28,29 @@ def compile_path(path: str) -> Find:
 
 
 class _Simple:
-    """`$.a.b[0]['c']`: at most one match."""
+    """Names, indices and wildcards only, such as `$.a.b[0]['c'][*]`."""
 
     def __init__(self, path: str) -> None:
-        parts = _PART.findall(path)
-        self._parts = [int(index) if index else name or single or double for name, index, single, double in parts]
+        self._parts: list[str | int | None] = [
+            int(index) if index else None if every else name or single or double
+            for name, index, single, double, every in _PART.findall(path)
+        ]
 
     def __call__(self, value: Any) -> list[Any]:
+        found = [value]
         for part in self._parts:
-            if isinstance(part, int):
-                found = value[part] if isinstance(value, list | tuple) and part < len(value) else _ABSENT
-            else:
-                found = value.get(part, _ABSENT) if isinstance(value, Mapping) else _ABSENT
-            if found is _ABSENT:
-                return []
-            value = found
-        return [value]
+            found = [inner for outer in found for inner in _inside(outer, part)]
+        return found
+
+
+def _inside(value: Any, part: str | int | None) -> Iterable[Any]:
+    """What stands at one part of a path; None is the wildcard."""
+    if part is None:
+        return value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    if isinstance(part, int):
+        return value[part : part + 1] if isinstance(value, list | tuple) else ()
+    inner = value.get(part, _ABSENT) if isinstance(value, Mapping) else _ABSENT
+    return () if inner is _ABSENT else (inner,)
 
 
 def _parsed(path: str) -> Find:
