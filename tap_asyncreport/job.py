@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +61,21 @@ def _short(at: datetime) -> str:
 
 
 def partition_key(partition: Mapping[str, Any]) -> str:
-    """A text that is the same for the same partition, whatever the order of its names."""
-    return json.dumps(dict(partition), sort_keys=True, ensure_ascii=False, default=str)
+    """A text that is the same for the same partition, whatever the order of its names.
+
+    A number and its text are the same value: states pass through tools that turn one into the other.
+    """
+    return json.dumps(_texts(partition), sort_keys=True)
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _texts(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_texts(each) for each in value]
+    if isinstance(value, float | Decimal) and value == value // 1:
+        return str(int(value))
+    return value if value is None or isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +90,7 @@ class Unit:
     window: Window | None = None
     link: int = 0
     cursor: Any = None
+    view: Any = None  # the window as templates see it, rendered in the stream's format and zone
 
     @property
     def lane(self) -> tuple[str, str]:
@@ -102,6 +117,7 @@ class Job:
     unit: Unit
     attempt: int = 1
     id: str | None = None
+    id_value: Any = None  # the id as the API's JSON has it, for templates: a number stays one
     request_hash: str = ""
     created_at: datetime | None = None
     adopted: bool = False

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
+from tap_asyncreport.account import Account, log_metric
 from tap_asyncreport.books import Books
 from tap_asyncreport.clock import SystemClock
-from tap_asyncreport.error_text import render
 from tap_asyncreport.errors import Interrupted, ReportError, Where
 from tap_asyncreport.http import Http
-from tap_asyncreport.job import JobEvent, JobEventKind, Unit
+from tap_asyncreport.job import JobEvent, Unit
 from tap_asyncreport.orchestrator import Orchestrator
 from tap_asyncreport.orchestrator.budgets import budget_of
 from tap_asyncreport.partition_lists import partitions_of
 from tap_asyncreport.planning import LanePlan, breadth_first
-from tap_asyncreport.reporting import RunLedger, closing_table
+from tap_asyncreport.reporting import StreamEnd
 from tap_asyncreport.runner import Runner
 from tap_asyncreport.spool import Spool
 from tap_asyncreport.state import StateBook
@@ -62,10 +61,10 @@ class Run:
         self.signal: int | None = None
         self._closed = False
         self.templates = Templates(now=self.now, timezone=settings.timezone)
-        self.ledger = RunLedger((self.clock.monotonic(), self.now))
+        self.account = Account(self.clock, self.now, redactor, log_metric)
         self.spool = Spool(settings.spool.directory)
         self.http = Http(
-            settings, self.templates, clock=self.clock, redactor=redactor, observers=[self.ledger.observe_exchange]
+            settings, self.templates, clock=self.clock, redactor=redactor, observers=[self.account.ledger.observe_exchange]
         )
         self.streams = {stream.name: StreamRun(self, stream) for stream in streams}
         for work in self.streams.values():
@@ -105,6 +104,7 @@ class Run:
         """Plans what can be planned without other streams' rows, and lets the work begin."""
         for name, work in self.streams.items():
             self.runner.orchestrator.add_stream(name, budget_of(work.config, self.settings))
+        self.account.begin()
         self.runner.start()
         plans = {name: self._plan(work) for name, work in self.streams.items() if not work.parents}
         self._discard_stale([plan for lanes in plans.values() for plan in lanes])
@@ -129,7 +129,7 @@ class Run:
         units = list(breadth_first(lanes))
         for warning in dict.fromkeys(text for lane in lanes for text in lane.warnings):
             logger.warning("%s: %s", name, warning)
-        self.ledger.plan(name, windows=len(units), partitions=len(lanes) if work.config.partitions else 0)
+        self.account.plan(name, windows=len(units), partitions=len(lanes) if work.config.partitions else 0)
 
         def add(orchestrator: Orchestrator, now: float) -> None:
             orchestrator.add_units(name, units, adopted, now=now)
@@ -185,10 +185,7 @@ class Run:
 
     def on_events(self, events: list[JobEvent]) -> None:
         """Enters events into state and ledger; called on the main thread only."""
-        for event in events:
-            if event.kind is JobEventKind.FAILED and event.error is not None:
-                logger.error("%s", render(event.error.within(self.streams[event.unit.stream].where(event))))
-        self.ledger.observe(events)
+        self.account.hear(events)
         self.books.enter(events)
         self.output.flush()
         if self.output.reader_left():
@@ -274,16 +271,19 @@ class Run:
 
     def tell(self) -> None:
         """Writes the closing table on stderr: a line per stream."""
-        for name in self.streams:
-            errors = self.errors(name)
-            outcome = "interrupted" if self.runner.interrupted and not errors else "failed" if errors else "ok"
-            self.ledger.stream_ended(name, outcome, errors[0] if errors else None)
-        self.ledger.finish(self.clock.monotonic())
-        sys.stderr.write(self.http.redactor.redact(closing_table(self.ledger)).rstrip() + "\n")
+        self.account.close({name: self._end_of(name) for name in self.streams})
+
+    def _end_of(self, name: str) -> tuple[StreamEnd, ReportError | None]:
+        errors = self.errors(name)
+        if self.runner.orchestrator.streams[name].quota is not None:
+            return StreamEnd.QUOTA_EXHAUSTED, errors[0]
+        if errors:
+            return StreamEnd.FAILED, errors[0]
+        return (StreamEnd.INTERRUPTED if self.runner.interrupted else StreamEnd.OK), None
 
     def _failed(self, name: str, error: ReportError) -> None:
         self.streams[name].failures.append(error.within(Where(stream=name)))
-        logger.error("%s", render(error))
+        self.account.failed(error)
 
     def _write_state(self, message: bytes) -> None:
         self.output.write(message)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import Stream
-from singer_sdk.helpers._typing import TypeConformanceLevel
+from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 
 from tap_asyncreport.decoding import schema_of
@@ -108,7 +108,7 @@ class ReportStream(Stream):
 
     def _write_record_message(self, record: Any) -> None:
         for message in self._generate_record_messages(record):
-            message.time_extracted = self._extracted_at  # type: ignore[attr-defined]
+            message.time_extracted = self._extracted_at
             self._tap.write_message(message)
 
     def _lines(self, run: Run) -> Iterator[int]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from tap_asyncreport.account import place
 from tap_asyncreport.decoding import RowReader
 from tap_asyncreport.errors import Interrupted, ReportError, Where
-from tap_asyncreport.job import Job, JobEvent, Unit, partition_key
+from tap_asyncreport.job import Unit
 from tap_asyncreport.job_repository import JobRepository
 from tap_asyncreport.planning import LanePlan, plan_lane, unit_of
 from tap_asyncreport.state import Reading
@@ -120,19 +121,6 @@ class StreamRun:
         first, second = (unit_of(self.name, unit.partition, half, calendar) for half in halves)
         return first, second
 
-    def where(self, event: JobEvent) -> Where:
-        """The place of work that an event is about."""
-        return self.place(event.unit, event.job)
-
-    def place(self, unit: Unit, job: Job | None) -> Where:
-        """The place of work of a unit."""
-        return Where(
-            stream=unit.stream,
-            partition=partition_key(unit.partition) if unit.partition else None,
-            window=str(unit.window) if unit.window else None,
-            job_id=job.id if job else None,
-        )
-
     # -- rows
 
     def writing(self, task: Task) -> Writing:
@@ -177,7 +165,7 @@ class Writing:
         if error is None:
             self._end_well()
         elif isinstance(error, ReportError):
-            self._run.runner.unreadable(self.task, error.within(Where(step="decode")).within(self._work.place(self.task.unit, self.task.job)))
+            self._run.runner.unreadable(self.task, error.within(Where(step="decode")).within(place(self.task.unit, self.task.job)))
             self._run.tick()
         elif isinstance(error, Interrupted):
             self._run.failed_to_write(error)

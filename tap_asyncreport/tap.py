@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
@@ -16,7 +17,8 @@ from singer_sdk.plugin_base import _ConfigInput
 
 from tap_asyncreport.config.loading import Loaded, load
 from tap_asyncreport.errors import StateError, TapError
-from tap_asyncreport.http import Redactor, guard_logging
+from tap_asyncreport.http import Redactor
+from tap_asyncreport.http.guard import guard_logging
 from tap_asyncreport.output import Output
 from tap_asyncreport.stream import ReportStream
 
@@ -63,7 +65,7 @@ class TapAsyncReport(Tap):
         self.loaded: Loaded = load(files.sources, environ=os.environ, parse_env=files.env)
         self.redactor = Redactor()
         self.redactor.add(self.loaded.settings.secrets)
-        guard_logging(self.redactor)
+        self._guard = guard_logging(self.redactor)
         self.current_run: Run | None = None
         self._given_state: dict[str, Any] = {}
         super().__init__(config=self.loaded.raw, parse_env_config=False, **given)
@@ -164,18 +166,19 @@ class TapAsyncReport(Tap):
     @contextmanager
     def _demo(self) -> Iterator[None]:
         """The example API runs as long as a run that reads it."""
+        from tap_asyncreport.demo import EMBEDDED, serve
+
         settings = self.loaded.settings
-        if settings.definition != "demo" or settings.base_url is not None:
+        if settings.base_url != EMBEDDED:
             yield
             return
-        from tap_asyncreport.demo import serve
-
+        without = self.loaded
         with serve() as demo:
-            self.loaded = self.loaded.with_base_url(demo.url)
+            self.loaded = replace(without, settings=settings.model_copy(update={"base_url": demo.url}))
             try:
                 yield
             finally:
-                self.loaded = self.loaded.with_base_url(None)
+                self.loaded = without
 
     # -- the command line
 

@@ -7,4 +7,7 @@ PyPI package vega-datasets 0.9.0 carries them (with dates rewritten from 2012/01
 
 from tap_asyncreport.demo.server import DemoApi, run_forever, serve
 
-__all__ = ["DemoApi", "run_forever", "serve"]
+EMBEDDED = "http://demo.invalid/v1"
+"""The `base_url` of the shipped definition, for which a run puts the address of an API of its own."""
+
+__all__ = ["EMBEDDED", "DemoApi", "run_forever", "serve"]

@@ -1,0 +1,82 @@
+"""The account a run gives of itself: progress while it lasts, measurements, and the closing table."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.error_text import render
+from tap_asyncreport.errors import ReportError, Where
+from tap_asyncreport.job import Job, JobEvent, JobEventKind, Unit, partition_key
+from tap_asyncreport.reporting import MetricsFeed, Progress, RunLedger, StreamEnd, closing_table, on_terminal
+
+if TYPE_CHECKING:
+    from tap_asyncreport.clock import Clock
+    from tap_asyncreport.http import Redactor
+    from tap_asyncreport.reporting.metrics import Emit
+
+logger = logging.getLogger("tap-asyncreport")
+
+
+class Account:
+    """Hears of everything on the main thread and tells it on stderr."""
+
+    def __init__(self, clock: Clock, now: datetime, redactor: Redactor, emit: Emit) -> None:
+        self.ledger = RunLedger((clock.monotonic(), now))
+        self._clock = clock
+        self._redactor = redactor
+        self._progress = Progress(self.ledger, clock, live=on_terminal(), redact=redactor.redact)
+        self._metrics = MetricsFeed(self.ledger, emit)
+
+    def begin(self) -> None:
+        """Begins to tell."""
+        self._progress.start()
+
+    def plan(self, stream: str, *, windows: int, partitions: int) -> None:
+        """What a stream has to do."""
+        self.ledger.plan(stream, windows, partitions, at=self._clock.monotonic())
+
+    def hear(self, events: Sequence[JobEvent]) -> None:
+        """What happened to jobs; a failure is told at once, whole."""
+        for event in events:
+            if event.kind is JobEventKind.FAILED and event.error is not None:
+                logger.error("%s", render(event.error.within(place(event.unit, event.job))))
+        self.ledger.observe(events)
+        self._progress.observe(events)
+        self._metrics.observe(events)
+
+    def failed(self, error: ReportError) -> None:
+        """A stream that could not even be planned."""
+        logger.error("%s", render(error))
+
+    def close(self, ends: dict[str, tuple[StreamEnd, ReportError | None]]) -> None:
+        """Ends progress and writes the closing table: how each stream ended, and why."""
+        self._metrics.flush()
+        now = self._clock.monotonic()
+        for name, (end, error) in ends.items():
+            self.ledger.stream_ended(name, end, error, at=now)
+        self.ledger.finish(now)
+        self._progress.close()
+        sys.stderr.write(closing_table(self.ledger, redact=self._redactor.redact))
+        sys.stderr.flush()
+
+
+def place(unit: Unit, job: Job | None) -> Where:
+    """The piece of work that an error is about."""
+    return Where(
+        stream=unit.stream,
+        partition=partition_key(unit.partition) if unit.partition else None,
+        window=str(unit.window) if unit.window else None,
+        job_id=job.id if job else None,
+    )
+
+
+def log_metric(kind: str, metric: str, value: float, tags: dict[str, Any]) -> None:
+    """Hands a point to the SDK's metrics log."""
+    from singer_sdk import metrics
+
+    point: metrics.Point[float] = metrics.Point(kind, metric, value, tags)  # type: ignore[arg-type]
+    metrics.log(metrics.get_metrics_logger(), point)
