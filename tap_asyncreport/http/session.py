@@ -185,14 +185,15 @@ class Http:
         """Puts on what says who asks, and returns the token sent."""
         if hop.crossed:
             return None
-        if hop.own:
-            cookies = get_cookie_header(self._cookies, _for_cookies(outgoing))  # type: ignore[no-untyped-call]
-            if cookies:
-                outgoing.put_header("Cookie", cookies)
         url = outgoing.parsed
         if url.user is not None and authenticator is None and outgoing.header("Authorization") is None:
             outgoing.put_header("Authorization", basic_header(url.user, url.password, self.redactor))
-        return authenticator.apply(outgoing) if authenticator is not None else None
+        token = authenticator.apply(outgoing) if authenticator is not None else None
+        if hop.own:  # after the authenticator, whose login may set some
+            cookies = get_cookie_header(self._cookies, _for_cookies(outgoing))  # type: ignore[no-untyped-call]
+            if cookies:
+                outgoing.put_header("Cookie", cookies)
+        return token
 
     def _check(self, hop: Hop, redirects: int, call: Call, reply: Reply) -> None:
         """Raises RequestError where a redirect is not to be followed."""
