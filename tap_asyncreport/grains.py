@@ -54,7 +54,7 @@ class Grain:
     def after(self, point: datetime) -> datetime:
         """The next point after a point of the grid."""
         if self.is_days:
-            return self._following_day(point)
+            return self._zone.day_start(shift(self._floor_day(self._zone.day_of(point)), self._step))
         times = 1
         while self.floor(point + times * self._length) <= point:  # a clock that was put back shows some times again
             times += 1
@@ -70,14 +70,6 @@ class Grain:
             year, month = divmod(count - count % self._months, YEAR)
             return date(year, month + 1, 1)
         return day - (day - self._first_day) % (self._days * DAY)
-
-    def _following_day(self, point: datetime) -> datetime:
-        day = self._floor_day(self._zone.day_of(point))
-        start = point
-        while start <= point:  # a zone may have skipped a whole day
-            day = shift(day, self._step)
-            start = self._zone.day_start(day)
-        return start
 
 
 def boundary(zone: Zone, align: str) -> Grain:

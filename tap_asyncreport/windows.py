@@ -222,7 +222,7 @@ class Calendar:
             return self._back(self._now, lag)
         today = self._zone.day_start(self._zone.day_of(self._now))
         last_day = self._zone.day_of(self._back(today, lag))
-        return min(self._now, self._zone.day_start(last_day + DAY))
+        return self._zone.day_start(last_day + DAY)
 
     def _tile(self, begin: datetime, end: datetime, pending: list[Window]) -> Iterator[Window]:
         cursor = begin
@@ -263,11 +263,8 @@ class Calendar:
         if step is None or not step.months or self._start is None:
             return begin, 0
         first, last = self._zone.day_of(self._start), self._zone.day_of(begin)
-        nearest = ((last.year - first.year) * YEAR + last.month - first.month) // step.months
-        for count in (nearest, nearest + 1):
-            if self._shift(self._start, step, count) == begin:
-                return self._start, count
-        return begin, 0
+        count = ((last.year - first.year) * YEAR + last.month - first.month) // step.months
+        return (self._start, count) if self._shift(self._start, step, count) == begin else (begin, 0)
 
     def _check_count(self, span: timedelta) -> None:
         if self._step is None:

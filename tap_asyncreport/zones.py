@@ -61,8 +61,6 @@ class Zone:
         That is the date on the clock, but for an evening that is shown again after midnight has been seen.
         """
         day = self.shown(at).date()
-        while self.day_start(day) > at:
-            day -= DAY
         while self.day_start(day + DAY) <= at:
             day += DAY
         return day

@@ -205,6 +205,10 @@ def test_months_come_back_to_that_day_when_a_later_run_goes_on_from_a_short_mont
         ("Pacific/Apia", "2012-01-01T00:00:00Z", "2011-12-29", "1d", ["2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z", "2012-01-01T00:00:00Z"]),
         ("Australia/Lord_Howe", "2026-04-05T14:00:00Z", "2026-04-05", "1d", ["2026-04-04T13:00:00Z", "2026-04-05T13:30:00Z", "2026-04-05T14:00:00Z"]),
         ("Europe/Amsterdam", "1930-01-02T00:00:00Z", "1930-01-01", "1d", ["1929-12-31T23:40:28Z", "1930-01-01T23:40:28Z", "1930-01-02T00:00:00Z"]),
+        ("America/St_Johns", "2010-11-07T03:00:00Z", "2010-11-06", "1d", ["2010-11-06T02:30:00Z", "2010-11-07T02:30:00Z", "2010-11-07T03:00:00Z"]),
+        # a time of day that does not exist, at night and around midnight: the first that does
+        ("Europe/Berlin", "2026-03-31T00:00:00Z", "2026-03-28T02:30:00", "1d", ["2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z", "2026-03-31T00:00:00Z"]),
+        ("America/Toronto", "1919-04-01T04:00:00Z", "1919-03-30", "1d", ["1919-03-30T05:00:00Z", "1919-03-31T04:30:00Z", "1919-04-01T04:00:00Z"]),
         # a window that starts in the second showing of an hour
         ("Europe/Berlin", "2026-10-26T02:00:00Z", "2026-10-25T01:30:00Z", "1h", ["2026-10-25T01:30:00Z", *(f"2026-10-25T{h:02}:30:00Z" for h in range(2, 24)), "2026-10-26T00:30:00Z", "2026-10-26T01:30:00Z", "2026-10-26T02:00:00Z"]),
     ],
@@ -231,6 +235,27 @@ def test_each_existing_day_is_asked_for_once_as_one_inclusive_date(zone: str, da
     days = calendar("2030-01-01T00:00:00Z", zone, start=first, end=last, step="1d", format="date", end_is="inclusive")
     assert day in expected or day == "2011-12-30"
     assert [(each, each) for each in expected] == asked(days)
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "granularity", "over", "running"),
+    [
+        ("America/St_Johns", "2010-11-07T03:00:00Z", "1d", "2010-11-07T02:30:00Z", "2010-11-08T03:30:00Z"),
+        ("Europe/Berlin", "2026-10-24T23:30:00Z", "6h", "2026-10-24T22:00:00Z", "2026-10-25T05:00:00Z"),
+        ("Europe/Berlin", "2026-10-25T00:10:00Z", "30m", "2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z"),
+        ("Europe/Berlin", "2026-10-25T01:10:00Z", "30m", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z"),
+        ("Europe/Berlin", "2026-03-29T02:10:00Z", "6h", "2026-03-28T23:00:00Z", "2026-03-29T04:00:00Z"),
+        ("Australia/Lord_Howe", "2026-10-03T15:40:00Z", "1h", "2026-10-03T15:30:00Z", "2026-10-03T16:00:00Z"),
+        ("Asia/Kathmandu", "2026-01-05T12:00:00Z", "1h", "2026-01-05T11:15:00Z", "2026-01-05T12:15:00Z"),
+        ("UTC", "2026-01-05T12:00:00Z", "7h", "2026-01-05T09:00:00Z", "2026-01-05T16:00:00Z"),
+    ],
+)
+def test_the_api_s_clock_ticks_in_the_zone(zone: str, now: str, granularity: str, over: str, running: str) -> None:
+    def end(*, complete_only: bool) -> datetime:
+        one = calendar(now, zone, start="1990-01-01", granularity=granularity, complete_only=complete_only)
+        return one.windows(None).windows[-1].end
+
+    assert (at(over), at(running)) == (end(complete_only=True), end(complete_only=False))
 
 
 def test_a_naive_instant_is_in_the_stream_s_zone() -> None:
