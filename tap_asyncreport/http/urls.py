@@ -68,10 +68,21 @@ def parse(url: str) -> Url:
             hint="Write a path, which is appended to `base_url`, or a full URL.",
         )
     scheme = match[1].lower()
-    origin = Origin(scheme, authority["host"].lower(), port or DEFAULT_PORTS[scheme])
+    origin = Origin(scheme, _ascii_host(authority["host"]), port or DEFAULT_PORTS[scheme])
     target = match[3] if match[3].startswith("/") else "/" + match[3]
     user, _, password = (authority["user"] or "").partition(":")
     return Url(origin, printable(target), unquote(user) if authority["user"] is not None else None, unquote(password))
+
+
+def _ascii_host(host: str) -> str:
+    if host.isascii():
+        return host.lower()
+    import idna
+
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        raise RequestError(f"{host!r} is not the name of a host", hint="Look at the URL.") from None
 
 
 def printable(text: str) -> str:

@@ -178,7 +178,7 @@ class Wire:
         through_proxy = proxy is not None and origin.scheme == "http" and not is_socks(proxy)
         try:
             answer: urllib3.BaseHTTPResponse = pool.urlopen(
-                method, "/", body=body, headers={name: _field(name, value) for name, value in headers.items()},
+                method, f"{origin}/", body=body, headers={name: _field(name, value) for name, value in headers.items()},
                 retries=False, redirect=False, assert_same_host=False, timeout=self._timeout,
                 preload_content=False, decode_content=False,
                 target=f"{url}" if through_proxy else url.target, progress=progress,
