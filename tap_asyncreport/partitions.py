@@ -46,8 +46,11 @@ def _values(
         message = f"the values of partition {dimension.name} are {values!r:.80}, not a list"
         hint = "write a list, or a template giving one"
         raise ConfigurationError([Problem(message, f"{key}.{dimension.name}", hint=hint)])
-    distinct = {partition_key({dimension.name: value}): value for value in reversed(values) if value is not None}
-    found = list(reversed(distinct.values()))
+    distinct: dict[str, Any] = {}
+    for value in values:
+        if value is not None:
+            distinct.setdefault(partition_key({dimension.name: value}), value)
+    found = list(distinct.values())
     left_out = len(values) - len(found)
     if left_out:
         where = "".join(f" of {name} {value}" for name, value in before.items())

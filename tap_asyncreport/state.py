@@ -100,7 +100,7 @@ class StateBook:
 
     def partitions(self, stream: str) -> list[dict[str, Any]]:
         """The partitions that have a bookmark or a job."""
-        return [dict(entry.context) for entry in self._streams[stream].entries.values()]
+        return [dict(entry.context) for entry in self._streams[stream].entries.values() if entry.content()]
 
     def jobs(self, stream: str, partition: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The jobs of a partition that were alive, or not yet deleted, when they were last heard of."""
@@ -152,7 +152,7 @@ class StateBook:
                 forgotten.append(dict(entry.context))
                 book.remove(key)
                 self.dirty = True
-            else:
+            elif entry.content():
                 entry.fields["absent"] = True
                 self._changed(book, entry)
         return forgotten
