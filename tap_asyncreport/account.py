@@ -78,5 +78,5 @@ def log_metric(kind: str, metric: str, value: float, tags: dict[str, Any]) -> No
     """Hands a point to the SDK's metrics log."""
     from singer_sdk import metrics
 
-    point: metrics.Point[float] = metrics.Point(kind, metric, value, tags)  # type: ignore[arg-type]
+    point = metrics.Point(kind, metrics.Metric(metric), value, tags)
     metrics.log(metrics.get_metrics_logger(), point)
