@@ -77,7 +77,7 @@ def test_a_line_has_fields(log: pytest.LogCaptureFixture) -> None:
     observe(book, LogLines(book), Told(window=day(1), account="7").life(100, rows=1200))
     record = log.records[-1]
     expected = {
-        "event": "written", "stream_name": "orders", "partition": {"account": "7"}, "window": "2026-01-01 to 2026-01-02",
+        "job_event": "written", "stream_name": "orders", "partition": {"account": "7"}, "window": "2026-01-01 to 2026-01-02",
         "job_id": "r-1", "attempt": 1, "rows": 1200, "status_word": None, "wait_seconds": None,
     }  # fmt: skip
     assert expected == {name: getattr(record, name) for name in expected}
@@ -179,7 +179,7 @@ def test_the_heartbeat(log: pytest.LogCaptureFixture) -> None:
     assert [
         "orders: 1 job running, 59 s (usual 4.0 s); 1/40 windows; 81,200 rows; next poll in 10 s; waits for: the API (1 QUEUED)"
     ] == log.messages
-    assert (59.0, 1, "heartbeat") == (log.records[0].oldest_seconds, log.records[0].jobs_running, log.records[0].event)  # type: ignore[attr-defined]
+    assert (59.0, 1, "heartbeat") == (log.records[0].oldest_seconds, log.records[0].jobs_running, log.records[0].job_event)  # type: ignore[attr-defined]
     lines.tick(219)
     assert 1 == len(log.messages)
     lines.tick(220)

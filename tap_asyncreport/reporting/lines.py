@@ -128,7 +128,7 @@ class LogLines:
             f"{words.number(tally.windows_done)}/{planned} windows, {words.many(tally.rows_out, 'row')}"
         )
         told = {f"jobs_{kind.value}": count for kind, count in counts.items()}
-        logger.info("%s", text, extra={"stream_name": stream, "event": "summary", "rows": tally.rows_out, **told})
+        logger.info("%s", text, extra={"stream_name": stream, "job_event": "summary", "rows": tally.rows_out, **told})
 
     def _heartbeat(self, now: float) -> None:
         live = [view for view in views(self._ledger, now) if view.live]
@@ -140,7 +140,7 @@ class LogLines:
                 "… and %s with %s running",
                 words.many(len(live) - MOST_STREAMS, "more stream"),
                 words.many(jobs, "job"),
-                extra={"event": "heartbeat", "jobs_running": jobs},
+                extra={"job_event": "heartbeat", "jobs_running": jobs},
             )
 
 
@@ -155,7 +155,7 @@ def _beat(view: StreamView) -> str:
 
 def _beat_fields(view: StreamView) -> dict[str, Any]:
     return {
-        "event": "heartbeat",
+        "job_event": "heartbeat",
         "stream_name": view.stream,
         "windows_done": view.done,
         "windows_planned": view.planned,
@@ -172,7 +172,7 @@ def _fields(event: JobEvent) -> dict[str, Any]:
     """What a structured log holds beside the text."""
     unit, job = event.unit, event.job
     return {
-        "event": event.kind.value,
+        "job_event": event.kind.value,
         "stream_name": unit.stream,
         "partition": dict(unit.partition) or None,
         "window": words.window(unit) or None,
