@@ -98,6 +98,9 @@ def test_header_values_may_hold_any_character_but_line_breaks():
         kit.send("GET", "/a", headers=(("X-Latin", "é"), ("X-Any", "☃"), ("X-Trimmed", " token\n")))
         with pytest.raises(RequestError, match="the header 'X-Bad' holds a line break"):
             kit.send("GET", "/a", headers=(("X-Bad", "a\r\nX-Other: b"),))
+        for name in ("X Bad", "X-Bäd", "", "X:", "a\n"):
+            with pytest.raises(RequestError, match="is no name of a header"):
+                kit.send("GET", "/a", headers=((name, "a"),))
     [asked] = server.asked
     assert ("é", "☃".encode().decode("latin-1"), "token") == (asked.headers["x-latin"], asked.headers["x-any"], asked.headers["x-trimmed"])
 
@@ -127,6 +130,12 @@ def test_a_user_and_password_in_a_url_are_sent_as_basic_and_shown_nowhere():
         reply = kit.send("GET", server.url.replace("//", "//me:pass-word@") + "/x")
     assert "Basic bWU6cGFzcy13b3Jk" == server.asked[0].headers["authorization"]
     assert f"GET {server.url}/x" == reply.request_line
+
+
+def test_what_a_step_says_for_itself_wins_over_its_authenticator():
+    with serving(answer("{}")) as api:
+        secretive(api.url).send("GET", "/a", headers=(("authorization", "Special 1"), ("Cookie", "mine=1")))
+    assert ("Special 1", "mine=1") == (api.asked[0].headers["authorization"], api.asked[0].headers["cookie"])
 
 
 # where credentials go
@@ -446,6 +455,18 @@ def test_observers_are_told_of_each_exchange_without_secrets():
     assert "tok-123456" not in repr(kit.exchanges) + repr([each.body for each in kit.exchanges])
 
 
+@pytest.mark.promise(26)
+def test_bodies_that_are_no_utf_8_are_redacted_too_and_packed_ones_left_alone():
+    import gzip
+
+    bodies = [b"\xfctok-123456\xff", gzip.compress(b"rows")]
+    with serving(lambda asked: answer(bodies[int(asked.target[1:])])) as api:
+        kit = secretive(api.url)
+        for n in (0, 1):
+            kit.send("GET", f"/{n}", stream=True).read()
+    assert [b"\xfc***\xff", bodies[1]] == [exchange.body for exchange in kit.exchanges]
+
+
 def test_observers_are_told_of_calls_that_got_no_answer():
     kit = Kit(base_url=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(ConnectionRefused):
@@ -542,6 +563,27 @@ def test_trouble_that_passes_while_the_base_url_is_asked_for_is_waited_out():
         kit = Kit(base_url={"request": f"POST {login.url}/id", "extractor": "$.url"})
         kit.send("GET", "/a")
     assert [1.0, 7.0] == kit.clock.waits
+
+
+def test_a_base_url_request_whose_token_is_refused_renews_it_once():
+    def script(asked):
+        if asked.target == "/token":
+            return answer('{"access_token": "tok-%d00"}' % len(login.asked))
+        return answer('{"url": "%s"}' % login.url) if asked.headers["authorization"] == "Bearer tok-300" else answer("", 401)
+
+    with serving(script) as login:
+        oauth = {"type": "oauth2", "client_id": "me", "token_url": login.url + "/token"}
+        Kit(base_url={"request": f"GET {login.url}/id", "extractor": "$.url"}, authenticator=oauth).http.base_url()
+    assert ["/token", "/id", "/token", "/id"] == [asked.target for asked in login.asked]
+
+
+def test_how_often_the_base_url_is_asked_for_can_be_said():
+    with serving(answer("", 503)) as login:
+        retry = {"max_tries": 9, "wait": "3s", "wait_max": "5s", "max_time": "14s"}
+        kit = Kit(base_url={"request": {"request": f"GET {login.url}/id", "retry": retry}, "extractor": "$.url"})
+        with pytest.raises(RequestError, match="base_url was answered with 503"):
+            kit.send("GET", "/a")
+    assert ([3.0, 5.0, 5.0], 4) == (kit.clock.waits, len(login.asked))
 
 
 def test_a_stopped_run_asks_no_more():

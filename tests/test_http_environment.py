@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import ipaddress
 import socket
 import ssl
@@ -196,6 +197,7 @@ def test_a_proxy_that_is_not_there_is_named(monkeypatch):
         Kit(base_url="http://api.example").send("GET", "/a")
 
 
+@pytest.mark.skipif(importlib.util.find_spec("socks") is not None, reason="PySocks is installed")
 def test_a_socks_proxy_without_its_package_says_what_to_install(monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     with pytest.raises(RequestError, match="http://api.example cannot be asked: Missing dependencies for SOCKS support") as caught:

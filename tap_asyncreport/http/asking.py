@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_asyncreport.clock import Clock
-from tap_asyncreport.config.requesters import Requester
+from tap_asyncreport.config.requesters import Requester, Retry
 from tap_asyncreport.errors import RequestError, Where
 from tap_asyncreport.http.bodies import body, header_pairs, pairs
 from tap_asyncreport.http.calls import Call
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tap_asyncreport.templates import Templates
 
 TRIES = 5
+UNAUTHORIZED = 401
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -35,16 +36,24 @@ class Sender(Protocol):
         ...
 
 
-def ask(sender: Sender, call: Call, authenticator: Credentials | None, *, tries: int = TRIES) -> Reply:
-    """Sends a call that may be repeated until it has an answer other than 429 or 5xx, with growing waits between.
+def ask(sender: Sender, call: Call, authenticator: Credentials | None, retry: Retry | None = None) -> Reply:
+    """Sends a call until it has an answer other than 429 or 5xx, with growing waits; a 401 renews the token once.
 
     Raises RequestError when the tries ran out or the run is to stop; any other answer is the caller's to judge.
     """
-    wait = 1.0
+    retry = retry or Retry()
+    began, wait = sender.clock.monotonic(), retry.wait.total_seconds()
+    tries = retry.max_tries or TRIES
+    renewed = False
     for attempt in range(1, tries + 1):
         asked: float | None = None
         try:
             reply = sender.send(replace(call, attempt=attempt), authenticator)
+            if reply.status_code == UNAUTHORIZED and authenticator is not None and not renewed:
+                renewed = True
+                if authenticator.refresh(reply.token):
+                    reply.tell()
+                    reply = sender.send(replace(call, attempt=attempt), authenticator)
         except NetworkError as error:
             failure = RequestError(error.message, where=_where(call, error.request_line), hint=error.hint)
         else:
@@ -53,9 +62,10 @@ def ask(sender: Sender, call: Call, authenticator: Credentials | None, *, tries:
             reply.tell()
             failure = refusal(sender.redactor, call, reply)
             asked = parse_retry_after(reply.headers.get("Retry-After"), sender.clock.now())
-        if attempt == tries or sender.clock.wait(asked or wait):
+        late = retry.max_time and sender.clock.monotonic() + (asked or wait) - began > retry.max_time.total_seconds()
+        if attempt == tries or late or sender.clock.wait(asked or wait):
             break
-        wait *= 2
+        wait = min(wait * 2, retry.wait_max.total_seconds())
     raise failure
 
 

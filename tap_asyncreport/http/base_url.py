@@ -84,7 +84,7 @@ class BaseUrl:
                 answer, {**self._scope, "response": answer}
             )
         call = render(setting.request, self._templates, self._scope, STEP)
-        reply = ask(self._sender, call, self._credentials(setting.authenticator))
+        reply = ask(self._sender, call, self._credentials(setting.authenticator), setting.request.retry)
         if not 200 <= reply.status_code < 300:  # noqa: PLR2004
             raise refusal(self._sender.redactor, call, reply)
         answer = reply.answer()

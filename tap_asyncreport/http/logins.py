@@ -136,7 +136,7 @@ class SessionCredentials(TokenCredentials):
 
     def fetch(self) -> Token:
         call = render(self._login, self.rendering.templates, self.rendering.scope, STEP)
-        return self.ask(replace(call, confidential=True), self._authenticator, self._login.retry.max_tries)
+        return self.ask(replace(call, confidential=True), self._authenticator, self._login.retry)
 
 
 class JwtCredentials(TokenCredentials):

@@ -15,6 +15,7 @@ from tap_asyncreport.http.redaction import HIDDEN, Redactor
 from tap_asyncreport.http.reply import Reply, decoded
 
 log = logging.getLogger(__name__)
+_GZIP_MAGIC = b"\x1f\x8b"
 _SECRET_FIELDS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
 
 
@@ -77,10 +78,9 @@ class Watch:
         )
 
     def _data(self, data: bytes | None) -> bytes | None:
-        try:
-            return None if data is None else self._redactor.redact(data.decode()).encode()
-        except UnicodeDecodeError:
+        if not data or data.startswith(_GZIP_MAGIC) or b"\0" in data:  # what is packed holds no text to hide
             return data
+        return self._redactor.redact(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def _plain(reply: Reply) -> tuple[bytes, bool]:

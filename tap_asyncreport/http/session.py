@@ -145,7 +145,7 @@ class Http:
 
     def _sent(self, hop: Hop, call: Call, authenticator: Credentials | None, *, stream: bool) -> Reply:
         outgoing = Outgoing(hop.method, hop.url, self._fields(hop, call, stream=stream), hop.body)
-        token = self._identify(outgoing, hop, authenticator)
+        token = self._identify(outgoing, hop, call, authenticator)
         watch = Watch(call, outgoing, self.redactor, self.clock, self._observers)
         url = outgoing.parsed
         try:
@@ -181,7 +181,7 @@ class Http:
             outgoing.drop_header("Content-Type")
         return outgoing.headers
 
-    def _identify(self, outgoing: Outgoing, hop: Hop, authenticator: Credentials | None) -> str | None:
+    def _identify(self, outgoing: Outgoing, hop: Hop, call: Call, authenticator: Credentials | None) -> str | None:
         """Puts on what says who asks, and returns the token sent."""
         if hop.crossed:
             return None
@@ -189,7 +189,10 @@ class Http:
         if url.user is not None and authenticator is None and outgoing.header("Authorization") is None:
             outgoing.put_header("Authorization", basic_header(url.user, url.password, self.redactor))
         token = authenticator.apply(outgoing) if authenticator is not None else None
-        if hop.own:  # after the authenticator, whose login may set some
+        for name, value in call.headers:  # what a step says for itself wins over its authenticator too
+            if outgoing.header(name) is not None:
+                outgoing.put_header(name, value)
+        if hop.own and outgoing.header("Cookie") is None:  # after the authenticator, whose login may set some
             cookies = get_cookie_header(self._cookies, _for_cookies(outgoing))  # type: ignore[no-untyped-call]
             if cookies:
                 outgoing.put_header("Cookie", cookies)

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from tap_asyncreport.config.authenticators import TokenPlacement
+from tap_asyncreport.config.requesters import Retry
 from tap_asyncreport.errors import LoginError, Where, excerpt
-from tap_asyncreport.http.asking import TRIES, Sender, ask
+from tap_asyncreport.http.asking import Sender, ask
 from tap_asyncreport.http.calls import Call, Outgoing
 from tap_asyncreport.http.credentials import Credentials, Rendering
 from tap_asyncreport.http.reply import Reply
@@ -105,9 +106,9 @@ class TokenCredentials(Credentials):
             early = min(self._placement.refresh_before.total_seconds(), token.lifetime / 2)
             self.slot.renew_at = self.sender.clock.monotonic() + token.lifetime - early
 
-    def ask(self, call: Call, authenticator: Credentials | None = None, tries: int | None = None) -> Token:
+    def ask(self, call: Call, authenticator: Credentials | None = None, retry: Retry | None = None) -> Token:
         """Sends a login, and takes the token from its answer."""
-        reply = ask(self.sender, call, authenticator, tries=tries or TRIES)
+        reply = ask(self.sender, call, authenticator, retry)
         try:
             return self.extracted(call, reply)
         finally:

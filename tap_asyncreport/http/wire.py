@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from tap_asyncreport.http.urls import Url
 # arrived; so a connection that idled longer is not used again.
 LONGEST_IDLE = 2.0
 CONNECTIONS = 64
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -196,7 +198,9 @@ class Wire:
 
 def _field(name: str, value: str) -> str | bytes:
     value = value.strip()
-    if any(mark in value or mark in name for mark in "\r\n\0"):
+    if _TOKEN.fullmatch(name) is None:
+        raise RequestError(f"{name!r} is no name of a header", hint="Look at `headers`.")
+    if any(mark in value for mark in "\r\n\0"):
         raise RequestError(
             f"the header {name!r} holds a line break", hint="Look at the value that its template renders to."
         )
