@@ -54,18 +54,20 @@ def plan_lane(
         planned = calendar.windows(until, pending)
         windows, plan.warnings = planned.windows, planned.warnings
     waiting = {window_of(entry): entry for entry in young}
+    placed: list[dict[str, Any]] = []
     for window in windows:
         entry = waiting.pop(window, None)
         unit = unit_of(stream, partition, window, calendar, entry)
+        if entry is not None:
+            placed.append(entry)
         if entry is not None and adopter.request_hash(unit) != entry.get("request"):
             plan.stale.append((unit, adopter.adopt(unit, entry), True))
             entry, unit = None, unit_of(stream, partition, window, calendar)
         plan.units.append(unit)
         if entry is not None:
             plan.adopted[unit] = adopter.adopt(unit, entry)
-    seen = {job.id for job in plan.adopted.values()} | {job.id for _, job, _ in plan.stale}
     for entry in kept:
-        if entry.get("id") not in seen:
+        if not any(entry is each for each in placed):
             unit = unit_of(stream, partition, window_of(entry), calendar, entry)
             plan.stale.append((unit, adopter.adopt(unit, entry), not entry.get("written")))
     return plan

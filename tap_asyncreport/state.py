@@ -284,7 +284,7 @@ class _Fragments:
 
 
 def _identity(job: Mapping[str, Any]) -> tuple[Any, ...]:
-    return job.get("id"), job.get("window"), job.get("link", 0)
+    return str(job.get("id")), job.get("window"), job.get("link", 0)
 
 
 def _instant_text(at: datetime) -> str:

@@ -124,6 +124,12 @@ def test_a_job_is_known_by_its_id_and_its_window() -> None:
     assert [later] == book.jobs("orders", {})
 
 
+def test_a_job_is_found_again_when_a_target_turned_its_number_into_text() -> None:
+    book = StateBook.read({"bookmarks": {"orders": {"jobs": [{**JOB, "id": "101"}]}}}, PLAIN)
+    book.drop_job("orders", {}, {**JOB, "id": 101})
+    assert [] == book.jobs("orders", {})
+
+
 def test_what_a_caller_does_with_a_job_it_got_changes_nothing() -> None:
     book = StateBook.read({}, PLAIN)
     book.set_job("orders", {}, JOB)
