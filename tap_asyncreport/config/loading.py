@@ -55,7 +55,7 @@ def load(
     if parse_env:
         trees.append(reader.environment(environ, _top_level_keys()))
     tree = _over_definition(reduce(merged, trees, Located({}, Place())), reader)
-    if reader.problems:
+    if reader.broken:
         raise ConfigurationError(in_order(reader.problems, _values(_secrets(tree, environ))))
     tree = _with_stream_defaults(_with_secrets(tree, environ))
     tree = _with_schemas(tree, reader)
@@ -127,12 +127,13 @@ def _with_stream_defaults(tree: Located) -> Located:
 def _with_schemas(tree: Located, reader: Reader) -> Located:
     """Streams whose `schema` is a path get what the file holds; the path is relative to the file that names it."""
     streams = tree.value.get("streams")
-    for stream in streams.value if streams is not None and isinstance(streams.value, list) else []:
+    listed = streams.value if streams is not None and isinstance(streams.value, list) else []
+    for number, stream in enumerate(listed):
         schema = stream.value.get("schema") if isinstance(stream.value, dict) else None
         if schema is not None and isinstance(schema.value, str):
             beside = Path(schema.place.file or "").parent / schema.value
             path = beside if beside.is_file() or not Path(schema.value).is_file() else Path(schema.value)
-            key = f"streams.{name_of(stream)}.schema"
+            key = f"streams.{name_of(stream) or number}.schema"
             found = reader.mapping(path, str(path), key, schema.place)
             stream.value["schema"] = Located(found.value if found else {}, schema.place)
     return tree

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tap_asyncreport.config.shapes import Shape, allowed, fields, fitting, is_model, shapes, step, type_tag
 from tap_asyncreport.config.sources import Keys, Sources
 from tap_asyncreport.errors import Problem
+from tap_asyncreport.templates import to_json
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -74,12 +75,12 @@ class Teller:
         return [self._fault(dict(fault), before) for fault in faults]
 
     def _fault(self, fault: dict[str, Any], before: Keys) -> Problem:
-        keys, alternatives = self._keys((*before, *fault["loc"]))
         kind: str = fault["type"]
+        location = (*before, *fault["loc"])
         if kind == "missing":
-            return self.at(
-                (*keys, fault["loc"][-1]), "it is missing", self._example(step(alternatives, fault["loc"][-1]))
-            )
+            keys, alternatives = self._keys(location[:-1])
+            return self.at((*keys, location[-1]), "it is missing", _example(alternatives, str(location[-1])))
+        keys, alternatives = self._keys(location)
         if kind == "extra_forbidden":
             return self.at(keys, "there is no such key", _nearest(str(keys[-1]), self._siblings(keys)))
         if kind.startswith("union_tag"):
@@ -136,10 +137,16 @@ class Teller:
         value = fault.get("input")
         if fault["type"] == "literal_error":
             return None if is_hidden(keys) or not isinstance(value, str) else _meant(value, allowed(alternatives))
-        return None if fault["type"] == "value_error" else self._example(alternatives)
-
-    def _example(self, _: tuple[Shape, ...]) -> str | None:
+        if fault["type"] == "string_type" and isinstance(value, int | float):
+            return "put it in double quotes"
         return None
+
+
+def _example(alternatives: tuple[Shape, ...], key: str) -> str | None:
+    """How a missing key may be written."""
+    models = [shape.type for shape in alternatives if is_model(shape.type) and key in fields(shape.type)]
+    examples = fields(models[0])[key].examples if models else None
+    return f"for example `{key}: {to_json(examples[0])}`" if examples else None
 
 
 def fitting_or_all(alternatives: tuple[Shape, ...], value: Any) -> tuple[Shape, ...]:

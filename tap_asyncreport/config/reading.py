@@ -25,6 +25,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.broken = False  # something could not be read at all
 
     def config(self, config: str | Path | Mapping[str, Any]) -> Located | None:
         """A file by its path, or a mapping as it is."""
@@ -36,7 +37,7 @@ class Reader:
         """A file that must hold a mapping; `key` and `place` are where it is asked for."""
         tree = self.file(path, name, key, place)
         if tree is not None and not isinstance(tree.value, dict):
-            self.problems.append(Problem("the file must hold a mapping of keys to values", "", name, 1, 1))
+            self._broken(Problem("the file must hold a mapping of keys to values", key, name, 1, 1))
             return None
         return tree
 
@@ -57,13 +58,17 @@ class Reader:
         try:
             tree, problems = _read(file)
         except BadSyntax as error:
-            self.problems.append(error.problem)
+            self._broken(error.problem)
             return None
         self.problems += problems
         return tree
 
     def _add(self, message: str, key: str, place: Place | None) -> None:
-        self.problems.append((place or Place()).problem(message, key))
+        self._broken((place or Place()).problem(message, key))
+
+    def _broken(self, problem: Problem) -> None:
+        self.broken = True
+        self.problems.append(problem)
 
     def definition(self, name: str, place: Place) -> Located | None:
         """A definition that ships, by its name, or a file by its path, relative to the file that names it."""
@@ -80,7 +85,7 @@ class Reader:
             names = ", ".join(sorted(known))
             hint = f"did you mean `{close[0]}`? " if close else ""
             hint += f"these ship: {names}; a path to a file ends in .yaml or .json"
-            self.problems.append(place.problem(f"there is no definition `{name}`", "definition", hint))
+            self._broken(place.problem(f"there is no definition `{name}`", "definition", hint))
             return None
         file = known[name]
         return self._without_definition(self.mapping(file, f"definitions/{file.name}", "definition", place))

@@ -15,6 +15,7 @@ from tap_asyncreport.templates.names import Path
 from tap_asyncreport.templates.sandbox import Closed, UnknownName
 from tap_asyncreport.templates.text import NullFound
 
+_BUILT_IN = ("dict", "namespace", "range")
 _SHOWN = 20  # known names listed in a message
 
 
@@ -35,6 +36,8 @@ def explained(error: Exception, chains: Iterable[Path], scope: Mapping[str, Any]
         return Fault(str(error))
     if isinstance(error, SecurityError):
         return Fault("it does what templates may not do")
+    if isinstance(error, TypeError) and "argument" in str(error):  # it may quote a name that was worked out
+        return Fault("a function or filter does not take these arguments")
     if isinstance(error, TypeError | ZeroDivisionError):  # their texts name types and operators only
         return Fault(str(error))
     if isinstance(error, OverflowError):
@@ -44,7 +47,7 @@ def explained(error: Exception, chains: Iterable[Path], scope: Mapping[str, Any]
 
 def _unknown(error: UnknownName, chains: Iterable[Path], scope: Mapping[str, Any]) -> Fault:
     if error.at_top:
-        names = sorted(name for name in scope if not name.startswith("\0"))
+        names = sorted(name for name in scope if name not in _BUILT_IN and not name.startswith("\0"))
         return Fault(f"there is no `{error.name}`; known here: {_listed(names)}", _meant(error.name, names))
     label = holder_of(error.name, chains)
     if label is None:  # the name was worked out at run time: it may be a value

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import TemplateSyntaxError
 
 from tap_asyncreport.errors import TemplateError, excerpt
-from tap_asyncreport.response import Response
+from tap_asyncreport.response import PARTS, Response
 from tap_asyncreport.templates.compiled import CompiledText, is_template
 from tap_asyncreport.templates.filters import filters
 from tap_asyncreport.templates.jsonpath import BadPath, Find, compile_path
@@ -112,6 +112,13 @@ class Templates:
         stands += [key] if key else []
         several = f" in its line {line}" if line and "\n" in source.strip() else ""
         return kind(": ".join([*stands, f"`{excerpt(source, _QUOTED)}`{several}", said]), key=key, hint=hint)
+
+
+def _found(find: Find, path: str, answer: Response) -> list[Any]:
+    """What a path finds in an answer: in its body, so that a wildcard sees nothing else, else in headers and so on."""
+    if not isinstance(answer.body, Mapping):
+        return find(answer.view())
+    return find(answer.body) or (find(answer.view()) if any(part in path for part in PARTS) else [])
 
 
 def _uuid() -> str:
@@ -226,7 +233,7 @@ class Extractor:
     def _matches(self, value: Any, scope: Scope) -> list[Any]:
         find = self._find or self._path(self._templates.rendered(self._compiled(), self.key, scope))
         try:
-            return find(value.view() if isinstance(value, Response) else value)
+            return _found(find, self.source, value) if isinstance(value, Response) else find(value)
         except Exception as error:  # noqa: BLE001 - its operators raise bare exceptions of many kinds
             said = f"the path cannot be applied to this answer ({type(error).__name__})"
             raise self._templates.error(self.key, self.source, said) from None

@@ -33,7 +33,7 @@ def as_text(value: Any) -> str:
         return value.text
     if isinstance(value, Mapping | list | tuple):
         return to_json(value)
-    return str(value)
+    return str(_value(value))
 
 
 def iso(value: date) -> str:
@@ -59,6 +59,13 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | range | Iterator | KeysView | ValuesView | ItemsView | set | frozenset):
         return [plain(item) for item in value]
+    return _value(value)
+
+
+def _value(value: Any) -> Any:
+    """An object that has a meaning outside of templates: no function, no part of the template engine."""
+    if callable(value) or isinstance(value, bytes) or type(value).__module__.startswith("jinja2"):
+        raise TypeError(f"a {type(value).__name__} is no value")
     return value
 
 
