@@ -101,6 +101,15 @@ def answered(where: Where, response: Response) -> Where:
     return replace(where, status_code=response.status_code, request_id=request_id)
 
 
+def own_url(response: Response | None) -> str | None:
+    """The answer's own URL, where a template that asks for the key `url` would get it for want of one.
+
+    An answer without that key has no link to a file yet, and must not be taken for the file.
+    """
+    lacks_one = response is not None and isinstance(response.body, dict) and "url" not in response.body
+    return response.url if response is not None and lacks_one else None
+
+
 def job_view(job: Job) -> dict[str, Any]:
     """A job as templates see it."""
     return {

@@ -14,6 +14,7 @@ from tap_asyncreport.errors import ReportError, TransferError
 from tap_asyncreport.job import Job, Means, Outcome
 from tap_asyncreport.lifecycle.download import Download
 from tap_asyncreport.lifecycle.expectations import Expectations
+from tap_asyncreport.lifecycle.context import own_url
 from tap_asyncreport.lifecycle.incoming import Incoming, content_range, described, page_response, validator_of
 from tap_asyncreport.lifecycle.integrity import BrokenFile, verify
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, pages_of
@@ -64,10 +65,12 @@ class DownloadRetriever:
         """The URL of a target; None where it, or a part of it, is null."""
         if self._source is not None:
             return self._source
+        scope = {**self._context.scope(job), "download_target": target}
         try:
-            return self.requester.url({**self._context.scope(job), "download_target": target})
+            url = self.requester.url(scope)
         except NullInText:
             return None
+        return None if url in (own_url(scope.get("polling_response")), None) else url
 
     def download(self, job: Job, room: Room) -> Outcome:
         """Fetches what is missing; called again after any but OK and EMPTY, it goes on where it was."""
@@ -158,7 +161,7 @@ class DownloadRetriever:
         ):
             return answer
         total = content_range(answer.response.headers.get("content-range"))[1]
-        if self._range is not None and (total == offset or (offset and total is None)):
+        if total == offset or (self._range is not None and offset and total is None):
             download.piece = download.piece or self._empty_piece()
             self._whole(answer, scope, download, download.piece)
         elif offset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.job import Means
+from tap_asyncreport.lifecycle.context import own_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,4 +32,6 @@ class DownloadTargetExtractor:
 
     def _of(self, response: Response, scope: Mapping[str, Any]) -> list[Any]:
         found = self.extractor.all(response, scope)
-        return [target for match in found for target in (match if isinstance(match, list) else [match])]
+        own = own_url(response)
+        targets = [target for match in found for target in (match if isinstance(match, list) else [match])]
+        return [None if own is not None and target == own else target for target in targets]

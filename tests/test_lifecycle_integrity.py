@@ -1,0 +1,93 @@
+"""Whether compressed files are whole, and what the beginning of any file says."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tap_asyncreport.lifecycle.integrity import BrokenFile, beginning, contents, inflated, verify
+
+SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def zipped(data: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", data)
+    return file.getvalue()
+
+
+@pytest.mark.promise(13)
+@SETTINGS
+@given(st.lists(st.binary(max_size=200), min_size=1, max_size=4), st.integers(0, 300), st.integers(1, 60), st.integers(0, 2))
+def test_members_padding_and_nesting_in_pieces_of_any_size(members: list[bytes], padding: int, size: int, depth: int) -> None:
+    members = [member if not member.startswith(b"\x1f\x8b") else b"x" for member in members]
+    data = b"".join(gzip.compress(member) for member in members) + b"\0" * padding
+    for _ in range(depth):
+        data = gzip.compress(data)
+    assert b"".join(members) == b"".join(inflated(iter(pieces(data, size))))
+
+
+@pytest.mark.promise(11)
+@SETTINGS
+@given(st.binary(min_size=1, max_size=500), st.data())
+def test_any_cut_of_a_gzip_file_is_noticed(tmp_path: Path, data: bytes, draw: st.DataObject) -> None:
+    whole = gzip.compress(data)
+    file = tmp_path / "f"
+    file.write_bytes(whole[: draw.draw(st.integers(3, len(whole) - 1))])
+    with pytest.raises(BrokenFile):
+        verify(file)
+
+
+@pytest.mark.promise(11)
+@SETTINGS
+@given(st.binary(min_size=20, max_size=500), st.data())
+def test_any_cut_of_a_zip_file_and_any_change_of_its_data_is_noticed(tmp_path: Path, data: bytes, draw: st.DataObject) -> None:
+    whole = zipped(data)
+    file = tmp_path / "f"
+    file.write_bytes(whole[: draw.draw(st.integers(5, len(whole) - 1))])
+    with pytest.raises(BrokenFile):
+        verify(file)
+    at = draw.draw(st.integers(35, 35 + len(data) // 2))
+    file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+    with pytest.raises(BrokenFile):
+        verify(file)
+
+
+@SETTINGS
+@given(st.binary(max_size=300))
+def test_contents_are_the_bytes_without_compression(tmp_path: Path, data: bytes) -> None:
+    data = data if not data.startswith((b"\x1f\x8b", b"PK")) else b"x"
+    file = tmp_path / "f"
+    for stored in (data, gzip.compress(data), zipped(data)):
+        file.write_bytes(stored)
+        verify(file)
+        assert data == b"".join(contents(file))
+
+
+@pytest.mark.parametrize("limit", [40, 64])
+@pytest.mark.parametrize("cut", [None, -9])
+def test_the_beginning_is_read_through_compression_even_of_half_a_file(limit: int, cut: int | None) -> None:
+    text = b"there is no data for these dates, and many more words to fill the page with"
+    stored = io.BytesIO()
+    with zipfile.ZipFile(stored, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a.txt", text)
+    for data in (text, gzip.compress(text), gzip.compress(gzip.compress(text)), zipped(text), zipped(gzip.compress(text)), stored.getvalue()):
+        found = beginning(data[:cut] if data is not text else data, limit)
+        assert text[: len(found)] == found[: len(text)]
+        assert found or data != text
+
+
+@pytest.mark.parametrize("data", [b"", b"\x1f", b"\x1f\x8b\x08", b"\x1f\x8b\x08garbage", b"PK\x03\x04", b"PK\x03\x04" + b"\0" * 40])
+def test_the_beginning_of_rubbish_is_no_error(data: bytes) -> None:
+    beginning(data, 64)
