@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from http_kit import NOW, Kit
 from sockets import answer, serving
 
-from tap_asyncreport.errors import LoginError, RequestError, TemplateError
+from tap_asyncreport.errors import LoginError, RequestError, TemplateError, Where
 
 OAUTH = {"type": "oauth2", "client_id": "me", "client_secret": "{{ secrets.client_secret }}"}
 SECRETS = {"client_secret": "s3cret/+x", "refresh": "refresh-1234", "password": "pass-12345"}
@@ -274,8 +274,10 @@ def test_a_refused_login_quotes_the_api_and_no_secret(status):
         kit = Kit(base_url=api.url, secrets=SECRETS, authenticator={**OAUTH, "token_url": "/token"})
         with pytest.raises(LoginError, match=f"the login was refused with {status}") as caught:
             kit.send("GET", "/a")
-        with pytest.raises(LoginError):
+        caught.value.within(Where(stream="one"))
+        with pytest.raises(LoginError) as again:
             kit.send("GET", "/a")
+    assert (None, caught.value.excerpt) == (again.value.where.stream, again.value.excerpt)
     error = caught.value
     assert (77, "login", status, f"POST {api.url}/token") == (error.exit_code, error.where.step, error.where.status_code, error.where.request_line)
     assert '{"error": "invalid_client", "error_description": "*** is wrong"}' == error.excerpt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.config.settings import FoundBaseUrl, TokenBaseUrl
@@ -56,7 +57,7 @@ class BaseUrl:
             return self.known
         with self._lock:
             if self._failure is not None:
-                raise self._failure
+                raise copy(self._failure)
             if self.known is None:
                 if self._finding:
                     raise ConfigurationError([_circular()])
@@ -64,7 +65,7 @@ class BaseUrl:
                 try:
                     self.known = self._usable(self._found(self._setting))
                 except ReportError as error:
-                    self._failure = error
+                    self._failure = copy(error)  # each stream adds its own place to what it raises
                     raise
                 finally:
                     self._finding = False

@@ -16,7 +16,7 @@ from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.credentials import Credentials, Rendering, basic_header
 from tap_asyncreport.http.tokens import Slot, Token, TokenCredentials
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tap-asyncreport.http")
 STEP = "login"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105

@@ -14,7 +14,7 @@ from tap_asyncreport.http.network import NetworkError
 from tap_asyncreport.http.redaction import HIDDEN, Redactor
 from tap_asyncreport.http.reply import Reply, decoded
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tap-asyncreport.http")
 _GZIP_MAGIC = b"\x1f\x8b"
 _SECRET_FIELDS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
 

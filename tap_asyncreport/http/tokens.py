@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,7 +21,6 @@ from tap_asyncreport.http.retry_after import parse_wait
 from tap_asyncreport.http.urls import is_absolute
 from tap_asyncreport.response import Response
 
-log = logging.getLogger(__name__)
 _SECRET_LENGTH = 20
 _WORDS = ("error", "message", "detail", "reason", "code", "description", "status")
 
@@ -92,12 +91,12 @@ class TokenCredentials(Credentials):
 
     def _renew(self) -> None:
         if self.slot.refused is not None:  # asking again would lock the account, and gain nothing
-            raise self.slot.refused
+            raise copy(self.slot.refused)
         self.slot.token = None
         try:
             token = self.fetch()
         except LoginError as error:
-            self.slot.refused = error
+            self.slot.refused = copy(error)  # each stream adds its own place to what it raises
             raise
         self.rendering.redactor.add(token.value)
         self.slot.token = token
