@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
@@ -24,6 +25,9 @@ from tap_asyncreport.templates.text import NullFound, as_text, iso, parse_instan
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+_PRECISIONS = ("seconds", "milliseconds", "microseconds")
 
 
 class FilterError(Exception):
@@ -127,16 +131,18 @@ class Moments:
 
 def _as_written(text: str, moved: date) -> str:
     """The text of `moved` in the style of the text it came from."""
-    if not isinstance(moved, datetime):
-        return moved.isoformat()
     stripped = text.strip()
-    written = moved.isoformat(sep=stripped[10], timespec="auto" if moved.microsecond % 1000 else _precision(stripped))
+    if not isinstance(moved, datetime):
+        return moved.strftime("%Y%m%d") if stripped.isdigit() else moved.isoformat()
+    precision = _PRECISIONS[max(_digits(stripped), 2 if moved.microsecond % 1000 else 1 if moved.microsecond else 0)]
+    written = moved.isoformat(sep=" " if " " in stripped else "T", timespec=precision)
     return written[:-6] + "Z" if stripped.endswith(("Z", "z")) else written
 
 
-def _precision(text: str) -> str:
-    fraction = text[19:20] == "." and len(text[20:].rstrip("Zz").split("+")[0].split("-")[0])
-    return "seconds" if not fraction else "milliseconds" if fraction <= len("123") else "microseconds"
+def _digits(text: str) -> int:
+    """How precisely an instant is written: whole seconds, thousandths, millionths."""
+    fraction = re.search(r"\.(\d+)", text)
+    return 0 if fraction is None else 1 if len(fraction[1]) <= 3 else 2  # noqa: PLR2004
 
 
 def digest(value: Any) -> str:

@@ -92,7 +92,7 @@ def parse_instant(text: str) -> date:
     """A date or an instant from ISO 8601 text; ValueError, which does not repeat the text, else."""
     stripped = text.strip()
     try:
-        if len(stripped) == len("2026-01-31"):
+        if len(stripped) <= len("2026-01-31"):
             return date.fromisoformat(stripped)
         return datetime.fromisoformat(stripped)
     except ValueError:
