@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from tap_asyncreport.config.requesters import ByteRange
 from tap_asyncreport.errors import ReportError, TransferError
 from tap_asyncreport.job import Job, Means, Outcome
+from tap_asyncreport.lifecycle.context import own_url
 from tap_asyncreport.lifecycle.download import Download
 from tap_asyncreport.lifecycle.expectations import Expectations
-from tap_asyncreport.lifecycle.context import own_url
 from tap_asyncreport.lifecycle.incoming import Incoming, content_range, described, page_response, validator_of
 from tap_asyncreport.lifecycle.integrity import BrokenFile, verify
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, pages_of
