@@ -1,4 +1,4 @@
-"""Executes what the orchestrator decides: a small pool of threads for I/O, one that decides, and the writer's door."""
+"""Executes what the orchestrator decides: threads for I/O, one that decides, and the writer's door."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tap_asyncreport.clock import Clock
 from tap_asyncreport.errors import LoginError, ReportError, TapError
@@ -18,7 +18,10 @@ logger = logging.getLogger("tap-asyncreport")
 
 GRACE = 7.0
 HEARTBEAT = 1.0
+ASLEEP = 5.0
+CLEANERS = 8
 LET_GO = frozenset({JobEventKind.DROPPED, JobEventKind.KEPT})
+CLEAN_UP = frozenset({Verb.ABORT, Verb.DELETE})
 
 
 class Repository(Protocol):
@@ -36,9 +39,10 @@ class Repository(Protocol):
 class Workers:
     """Threads that make calls; they are daemons, since a call that hangs must not keep the process alive."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, name: str) -> None:
         self._most = most
-        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._name = name
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._threads = 0
 
@@ -47,12 +51,25 @@ class Workers:
         self._work.put(call)
         if not self._idle.acquire(blocking=False) and self._threads < self._most:
             self._threads += 1
-            threading.Thread(target=self._serve, daemon=True, name=f"caller-{self._threads}").start()
+            threading.Thread(target=self._serve, daemon=True, name=f"{self._name}-{self._threads}").start()
+
+    def close(self) -> None:
+        """Lets the threads end, each when its call does."""
+        for _ in range(self._threads):
+            self._work.put(None)
 
     def _serve(self) -> None:
-        while True:
-            self._work.get()()
+        while (call := self._work.get()) is not None:
+            call()
             self._idle.release()
+
+
+class Answer(NamedTuple):
+    """What came of a command; `refused` where the API did not take the credentials."""
+
+    command: Command
+    outcomes: list[Outcome]
+    refused: LoginError | None
 
 
 class Runner:
@@ -76,14 +93,18 @@ class Runner:
         self._repositories = repositories
         self._clock = clock
         self._spool_full = spool_full
-        self._workers = Workers(most_calls)
-        self._inbox: SimpleQueue[tuple[Command, list[Outcome], LoginError | None] | None] = SimpleQueue()
+        self._callers = Workers(most_calls, "caller")
+        self._cleaners = Workers(CLEANERS, "cleaner")  # of their own: calls that hang must not hold up an abort
+        self._inbox: SimpleQueue[Answer | None] = SimpleQueue()
         self._changed = threading.Condition()
         self._events: list[JobEvent] = []
+        self._in_hand: Job | None = None
+        self._asleep = 0.0
         self._stop_asked = False
         self._stop_at: float | None = None
         self._over = False
-        self._thread = threading.Thread(target=self._decide, daemon=True, name="orchestrator")
+        self._fault: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True, name="orchestrator")
 
     # -- the writer's door, for the main thread
 
@@ -95,41 +116,40 @@ class Runner:
         """Waits for the next unit of this stream whose rows may be written; None when there will be none."""
         while True:
             with self._changed:
-                task = self.orchestrator.take(stream, self._clock.monotonic())
+                task = self.orchestrator.take(stream, self._now())
                 over = self._over or self.orchestrator.exhausted(stream)
-                if task is None and not over and not self._events:
+                if task is None and not over and not self._has_events():
                     self._changed.wait(HEARTBEAT)
-                self._collect()
-            self._hand_out(on_events)
+                self._in_hand = task.job if task is not None else None
+                events = self._drain()
+            self._hand_out(events, on_events)
             if task is not None or over:
                 return task
 
     def tick(self, on_events: Callable[[list[JobEvent]], None]) -> bool:
         """Hands out events while a unit is being written; false when the writer should stop."""
-        if self._events or self.orchestrator.events:
+        if self._has_events():
             with self._changed:
-                self._collect()
-            self._hand_out(on_events)
+                events = self._drain()
+            self._hand_out(events, on_events)
         return not self._stop_asked
 
     def written(self, task: Task, rows: int) -> None:
         """The unit's rows are out."""
         if task.job is not None:
-            self._repositories[task.unit.stream].release(task.job)
-        with self._changed:
-            self.orchestrator.written(task, rows, self._clock.monotonic())
-        self._inbox.put(None)
+            self._release(task.unit.stream, task.job)
+        self.add(lambda orchestrator, now: orchestrator.written(task, rows, now))
 
     def unreadable(self, task: Task, error: ReportError) -> None:
         """The unit's rows could not be read."""
-        with self._changed:
-            self.orchestrator.unreadable(task, error, self._clock.monotonic())
-        self._inbox.put(None)
+        if task.job is not None:
+            self._release(task.unit.stream, task.job)
+        self.add(lambda orchestrator, now: orchestrator.unreadable(task, error, now))
 
     def add(self, change: Callable[[Orchestrator, float], None]) -> None:
         """Changes what there is to do, safely beside the thread that decides."""
         with self._changed:
-            change(self.orchestrator, self._clock.monotonic())
+            change(self.orchestrator, self._now())
         self._inbox.put(None)
 
     def interrupt(self) -> None:
@@ -143,64 +163,97 @@ class Runner:
         return self._stop_asked
 
     def finish(self, on_events: Callable[[list[JobEvent]], None]) -> None:
-        """Waits until every job is cleaned up, within bounds when the run was interrupted."""
+        """Waits until every job is cleaned up, within bounds when the run was interrupted; then ends the threads."""
         self._inbox.put(None)
-        while not self._over:
+        while True:
             with self._changed:
-                if self.orchestrator.idle and not self._events:
-                    self._over = True
-                elif not self._events:
+                self._over = self._over or (self.orchestrator.idle and not self._stop_pending())
+                if not self._over and not self._has_events():
                     self._changed.wait(HEARTBEAT)
-                self._collect()
-            self._hand_out(on_events)
+                events, over = self._drain(), self._over
+            self._hand_out(events, on_events)
+            if over:
+                break
         self._inbox.put(None)
-        with self._changed:
-            self._collect()
-        self._hand_out(on_events)
+        self._callers.close()
+        self._cleaners.close()
+        if self._fault is not None:
+            raise self._fault
+
+    def _stop_pending(self) -> bool:
+        """Whether a stop was asked for that the thread that decides has not seen yet."""
+        return self._stop_asked and self._stop_at is None and self._thread.is_alive()
+
+    def _has_events(self) -> bool:
+        return bool(self._events or self.orchestrator.events)
+
+    def _drain(self) -> list[JobEvent]:
+        self._collect()
+        events, self._events = self._events, []
+        return events
 
     def _collect(self) -> None:
         self._events += self.orchestrator.events
         self.orchestrator.events.clear()
 
-    def _hand_out(self, on_events: Callable[[list[JobEvent]], None]) -> None:
-        events, self._events = self._events, []
+    def _hand_out(self, events: list[JobEvent], on_events: Callable[[list[JobEvent]], None]) -> None:
         if events:
             on_events(events)
 
+    def _now(self) -> float:
+        """Seconds in which the run was awake: a machine that slept has not waited for anything."""
+        return self._clock.monotonic() - self._asleep
+
     # -- the thread that decides
 
-    def _decide(self) -> None:
-        while not self._over:
-            answers = self._answers()
+    def _run(self) -> None:
+        try:
+            while not self._over:
+                self._decide(self._answers())
+        except Exception as error:
+            logger.exception("The run cannot go on")
+            self._fault = error
+        finally:
             with self._changed:
-                now = self._clock.monotonic()
-                for command, outcomes, refused in answers:
-                    self.orchestrator.answered(command, outcomes, now)
-                    self._refused(refused, now)
-                self._stop_if_asked(now)
-                self.orchestrator.spool_full = self._spool_full()
-                commands = self.orchestrator.commands(now)
-                gone = [event for event in self.orchestrator.events if event.kind in LET_GO]
-                self._collect()
+                self._over = True
                 self._changed.notify_all()
-            for event in gone:
-                if event.job is not None:
-                    self._repositories[event.unit.stream].release(event.job)
-            for command in commands:
-                self._workers.submit(lambda command=command: self._execute(command))  # type: ignore[misc]
 
-    def _answers(self) -> list[tuple[Command, list[Outcome], LoginError | None]]:
+    def _decide(self, answers: list[Answer]) -> None:
+        with self._changed:
+            now = self._now()
+            for answer in answers:
+                self.orchestrator.answered(answer.command, answer.outcomes, now)
+                self._refused(answer.refused, now)
+            self._stop_if_asked(now)
+            self.orchestrator.spool_full = self._spool_full()
+            commands = self.orchestrator.commands(now)
+            let_go = [event for event in self.orchestrator.events if event.kind in LET_GO]
+            in_hand = self._in_hand
+            self._collect()
+            self._changed.notify_all()
+        for event in let_go:
+            if event.job is not None and event.job is not in_hand:
+                self._release(event.unit.stream, event.job)
+        for command in commands:
+            workers = self._cleaners if command.verb in CLEAN_UP else self._callers
+            workers.submit(lambda command=command: self._execute(command))  # type: ignore[misc]
+
+    def _answers(self) -> list[Answer]:
+        """What has come in, after waiting until something has or something is due."""
         with self._changed:
             due = self.orchestrator.next_due()
-        wait = HEARTBEAT if due is None else min(HEARTBEAT, max(0.0, due - self._clock.monotonic()))
-        answers = []
+            wait = HEARTBEAT if due is None else min(HEARTBEAT, max(0.0, due - self._now()))
+        began = self._clock.monotonic()
+        answers: list[Answer | None] = []
         try:
-            first = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
-            answers.append(first)
+            answers.append(self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait())
             while True:
                 answers.append(self._inbox.get_nowait())
         except Empty:
             pass
+        overslept = self._clock.monotonic() - began - wait
+        if overslept > ASLEEP:
+            self._asleep += overslept
         return [answer for answer in answers if answer is not None]
 
     def _refused(self, error: LoginError | None, now: float) -> None:
@@ -211,12 +264,19 @@ class Runner:
     def _stop_if_asked(self, now: float) -> None:
         if not self._stop_asked:
             return
+        at = self._clock.monotonic()
         if self._stop_at is None:
-            self._stop_at = now
+            self._stop_at = at
             self._clock.stop()
             self.orchestrator.interrupt(now)
-        elif now - self._stop_at > GRACE:
+        elif at - self._stop_at > GRACE:
             self._over = True
+
+    def _release(self, stream: str, job: Job) -> None:
+        try:
+            self._repositories[stream].release(job)
+        except Exception:
+            logger.debug("The files of job %s could not be removed", job.id, exc_info=True)
 
     # -- the threads that call
 
@@ -231,13 +291,16 @@ class Runner:
         except Exception as error:
             logger.debug("Unexpected error in %s", command.verb, exc_info=True)
             outcomes = self._all(command, ReportError(f"unexpected {type(error).__name__} in {command.verb}: {error}"))
-        self._inbox.put((command, outcomes, refused))
+        self._inbox.put(Answer(command, outcomes, refused))
 
     def _call(self, command: Command) -> list[Outcome]:
         jobs = command.jobs
         repository = self._repositories[jobs[0].unit.stream]
         if command.verb is Verb.POLL:
-            return repository.poll(jobs)
+            outcomes = repository.poll(jobs)
+            if len(outcomes) != len(jobs):
+                raise ReportError(f"{len(jobs)} jobs were asked about, {len(outcomes)} outcomes came")
+            return outcomes
         job = jobs[0]
         if command.verb is Verb.DOWNLOAD:
             return [repository.download(job, urgent=command.urgent)]

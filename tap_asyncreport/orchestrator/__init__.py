@@ -1,37 +1,36 @@
 """Decides: which job to start, poll, give up on, download, hand over, abort, delete. No I/O, no clock, no threads.
 
-The runner asks `commands(now)` what to do, executes it, and tells `answered(command, outcomes, now)` what came of
-it; the writer takes what is ready (`take`) and tells `written` or `unreadable`. `now` is always monotonic seconds from outside.
+The runner asks `commands(now)` what to do, executes it, and tells `answered(command, outcomes, now)` what came of it;
+the writer takes what is ready (`take`) and tells `written` or `unreadable`. `now` is always monotonic seconds from
+outside.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tap_asyncreport.job import Job, JobEventKind, Means, Outcome, Unit, partition_key
-from tap_asyncreport.orchestrator.desk import ALIVE
-from tap_asyncreport.orchestrator.task import CleanUp, Command, Lane, Phase, StreamWork, Task, Verb
-from tap_asyncreport.orchestrator.verdicts import Verdicts
+from tap_asyncreport.job import Job, JobEventKind, Outcome, Unit, partition_key
+from tap_asyncreport.orchestrator.creation import Creation
+from tap_asyncreport.orchestrator.task import CleanUp, Command, Gate, Lane, Phase, StreamWork, Task, Verb
 
 if TYPE_CHECKING:
     from tap_asyncreport.errors import ReportError
     from tap_asyncreport.orchestrator.budgets import Budget
 
-DOWNLOADS_AT_ONCE = 8
 
-
-class Orchestrator(Verdicts):
+class Orchestrator(Creation):
     """The state machine over all units of all streams.
 
-    `split` halves a unit that was too large, or says None. `events` collects what happened, for whoever drains it.
+    `split` halves a unit that was too large, or says None. `events` collects what happened, for whoever drains it: a
+    job is in state from CREATED or ADOPTED until DROPPED, or WRITTEN; KEPT says that it stays there. Where the stream
+    deletes its jobs, one DELETED or WARNING follows each WRITTEN.
     """
 
     # -- what there is to do
 
     def add_stream(self, name: str, budget: Budget) -> StreamWork:
-        """Announces a stream; streams are written in the order in which they are announced."""
+        """Announces a stream; streams are started in the order in which they are announced."""
         return self.streams.setdefault(name, StreamWork(name, budget))
 
     def add_units(
@@ -42,47 +41,61 @@ class Orchestrator(Verdicts):
         for unit in units:
             key = unit.lane[1]
             lane = work.lanes.get(key) or self._new_lane(work, key, unit)
-            task = Task(unit, lane, next(self._order))
-            lane.tasks.append(task)
-            work.open_tasks += 1
-            job = (adopted or {}).get(unit)
-            if job is None:
-                self._may_start(task)
+            task = Task(unit, lane, (next(self._order),), job=(adopted or {}).get(unit))
+            if self.stopping or lane.closed:
+                self._leave_alone(task, now)
+                continue
+            lane.append(task)
+            if task.job is None:
+                self._may_start(task, now)
             else:
-                self._adopt(task, job, now)
+                self._adopt(task, task.job, now)
 
     def discard_job(self, stream: str, unit: Unit, job: Job, *, alive: bool, now: float) -> None:
-        """A job of an earlier run that nobody waits for any more: abort it if it may be alive, and delete it."""
-        task = Task(unit, Lane(self.streams[stream]), -1, phase=Phase.RUNNING, job=job, completed=not alive)
-        self._discard(task, now, alive=alive, settle=True)
+        """A job of an earlier run that nobody waits for any more: abort it if it may be alive, and delete it.
+
+        Until that is done no other job is made for its window.
+        """
+        work = self.streams[stream]
+        key = unit.lane[1]
+        task = Task(unit, Lane(work, key, self._groups(work, unit)), (-1,), Phase.RUNNING, job)
+        task.exists, task.over, task.completed = True, not alive, not alive
+        if not (work.budget.deletes or (alive and work.budget.aborts)):
+            self._note(JobEventKind.DROPPED, task, now)
+            return
+        if alive:
+            self.slots.take(task, force=True)
+        self._discard(task, now, settle=True)
 
     def complete(self, stream: str) -> None:
         """No more units will be added to this stream."""
         self.streams[stream].complete = True
 
     def _new_lane(self, work: StreamWork, key: str, unit: Unit) -> Lane:
-        groups = tuple(
-            (name, partition_key({name: unit.partition[name]}))
-            for name in work.budget.max_concurrent_per
-            if name in unit.partition
-        )
-        lane = work.lanes[key] = Lane(work, groups=groups)
+        lane = work.lanes[key] = Lane(work, key, self._groups(work, unit))
         return lane
 
+    def _groups(self, work: StreamWork, unit: Unit) -> tuple[tuple[str, str], ...]:
+        limited = (name for name in work.budget.max_concurrent_per if name in unit.partition)
+        return tuple((name, partition_key({name: unit.partition[name]})) for name in limited)
+
     def _adopt(self, task: Task, job: Job, now: float) -> None:
-        task.slot = self.slots.take(task, force=True)
-        task.job, task.attempt = job, job.attempt
-        self._alive(task, now, JobEventKind.ADOPTED)
-        self.agenda.put(now, task)
+        self.slots.take(task, force=True)
+        task.attempt, task.inherited = job.attempt, True
+        self._appears(task, now, JobEventKind.ADOPTED)
+        self._poll_at(task, now)
+
+    def _leave_alone(self, task: Task, now: float) -> None:
+        """Comes too late: its job, if it has one, stays in state."""
+        if task.job is not None:
+            self._note(JobEventKind.ADOPTED, task, now)
+            self._note(JobEventKind.KEPT, task, now)
 
     # -- what to do next
 
     def commands(self, now: float) -> list[Command]:
         """The calls to make now; each must be answered once."""
-        self._due.extend(self.agenda.due(now))
-        commands = [*self._due_calls(now), *self._starts(now), *self._fetches(now)]
-        self._calls += len(commands)
-        return commands
+        return [*self._due_calls(now), *self._starts(now), *self._fetches(now)]
 
     def next_due(self) -> float | None:
         """When `commands` may have something new though nothing was answered."""
@@ -91,115 +104,38 @@ class Orchestrator(Verdicts):
     @property
     def idle(self) -> bool:
         """Whether nothing is under way and nothing is to come; calls that nobody waits for do not count."""
-        return not self._clean_ups and not self._awaited and not any(work.open_tasks for work in self.streams.values())
+        if self._awaited or any(work.open_tasks for work in self.streams.values()):
+            return False
+        return all(item.kept for item in self._clean_ups)
+
+    @property
+    def cleaning(self) -> bool:
+        """Whether jobs are being aborted or deleted."""
+        return any(not item.kept for item in self._clean_ups)
 
     def _due_calls(self, now: float) -> list[Command]:
-        commands = []
-        while self._due:
-            item = self._due.popleft()
+        commands: list[Command] = []
+        polls: list[Task] = []
+        for item in list(self.agenda.due(now)):
             if isinstance(item, CleanUp):
                 commands.append(self._clean_up_call(item))
+            elif isinstance(item, Gate):
+                self._gate_due(item)
             elif item.phase is Phase.WAITING:
-                self._may_start(item)
+                self._may_start(item, now)
             elif item.phase is Phase.RUNNING:
-                commands.append(self._poll_call(item, now))
+                polls.append(item)
             elif item.phase is Phase.COMPLETED:
-                item.phase = Phase.TARGETING
-                commands.append(Command(Verb.TARGETS, (item,)))
-            elif item.phase is Phase.FETCHABLE:
-                heapq.heappush(self._fetchable, (item.order, next(self._tie), item))
-        return commands
-
-    def _poll_call(self, task: Task, now: float) -> Command:
-        tasks = [task, *self._poll_mates(task)] if task.budget.batch > 1 else [task]
-        for mate in tasks:
-            self.agenda.cancel(mate)
-            mate.phase, mate.asked_at = Phase.POLLING, now
-            mate.polls += 1
-        return Command(Verb.POLL, tuple(tasks))
-
-    def _poll_mates(self, task: Task) -> list[Task]:
-        lanes = task.lane.stream.lanes.values()
-        mates = (mate for lane in lanes for mate in lane.tasks if mate.phase is Phase.RUNNING and mate is not task)
-        return [mate for mate, _ in zip(mates, range(task.budget.batch - 1), strict=False)]
-
-    def _starts(self, now: float) -> list[Command]:
-        commands: list[Command] = []
-        self._wake_parked()
-        while self._startable and self.slots.alive < self.slots.limit and not self.stopping:
-            task = self._startable[0][2]
-            work = task.lane.stream
-            if task.phase is Phase.WAITING and self.spool_full and not self._is_next(task):
-                break
-            heapq.heappop(self._startable)
-            if work.busy_until is not None and work.busy_until <= now:
-                self._reopen(work)
-            if task.phase is not Phase.WAITING:
-                self.slots.pass_on(task)
-            elif work.busy_until is not None:
-                work.held.append(task)
-            elif self.slots.take(task):
-                commands.append(self._creation_call(task, now))
-            self._wake_parked()
-        return commands
-
-    def _wake_parked(self) -> None:
-        while self.slots.woken:
-            task = self.slots.woken.pop()
-            heapq.heappush(self._startable, (task.order, next(self._tie), task))
-
-    def _creation_call(self, task: Task, now: float) -> Command:
-        task.slot, task.phase = True, Phase.CREATING
-        task.job = task.job or Job(task.unit, task.attempt)
-        task.first_try_at = now if task.first_try_at is None else task.first_try_at
-        self._note(JobEventKind.CREATING, task, now)
-        return Command(Verb.CREATE, (task,))
-
-    # -- downloads and the spool's room
-
-    def _fetches(self, now: float) -> list[Command]:
-        commands: list[Command] = []
-        if self._no_room and self._urgent is None:
-            self._try_again_next()
-        while self._fetchable and self._downloads < DOWNLOADS_AT_ONCE and not self.stopping:
-            task = heapq.heappop(self._fetchable)[2]
-            if task.phase is not Phase.FETCHABLE:
-                continue
-            if self._urgent is None and self._is_next(task):
-                self._urgent = task
-            if self.spool_full and self._urgent is not task:
-                self._no_room.append(task)
-                continue
-            task.phase = Phase.DOWNLOADING
-            self._downloads += 1
-            self._note(JobEventKind.DOWNLOADING, task, now)
-            commands.append(Command(Verb.DOWNLOAD, (task,), self._urgent is task))
-        return commands
-
-    def _try_again_next(self) -> None:
-        task = next((task for task in self._no_room if self._is_next(task)), None)
-        if task is not None:
-            self._no_room.remove(task)
-            heapq.heappush(self._fetchable, (task.order, next(self._tie), task))
-
-    def _is_next(self, task: Task) -> bool:
-        """Whether the writer has nothing else to do and may take this task next."""
-        current = next((work for work in self.streams.values() if work.open_tasks), None)
-        if current is not task.lane.stream or task.lane.head is not task:
-            return False
-        return not any(mate.phase is Phase.READY for mate in current.ready)
-
-    def room_freed(self) -> None:
-        """Space came back in the spool: downloads that had none may try again."""
-        for task in self._no_room:
-            heapq.heappush(self._fetchable, (task.order, next(self._tie), task))
-        self._no_room.clear()
+                commands.append(self._target_call(item, now))
+            elif item.phase is Phase.DELAYED:
+                item.phase = Phase.FETCHABLE
+                self._fetch(item)
+        return commands + self._poll_calls(polls, now)
 
     # -- what came of it
 
     def answered(self, command: Command, outcomes: Sequence[Outcome], now: float) -> None:
         """Takes the outcomes of a command, one for each of its items."""
-        self._calls -= 1
         self._downloads -= command.verb is Verb.DOWNLOAD
         for item, outcome in zip(command.items, outcomes, strict=True):
             if isinstance(item, CleanUp):
@@ -219,11 +155,11 @@ class Orchestrator(Verdicts):
 
     def take(self, stream: str, now: float) -> Task | None:
         """The next unit of this stream whose rows may be written, if one is ready."""
-        ready = self.streams[stream].ready
-        while ready and not self.stopping:
-            task = ready.popleft()
+        self._asked_for = work = self.streams[stream]
+        while work.ready and not self.stopping:
+            task = work.ready.popleft()
             if task.phase is Phase.READY:
-                task.phase = Phase.WRITING
+                task.phase, self._in_hand = Phase.WRITING, task
                 self._note(JobEventKind.WRITING, task, now)
                 return task
         return None
@@ -238,8 +174,8 @@ class Orchestrator(Verdicts):
         self._note(JobEventKind.WRITTEN, task, now, rows=rows)
         if task.phase is not Phase.ENDED:
             self._end(task)
-        if task.job is not None and self._has_job(task):
-            self._clean_up(CleanUp(task.job, task, abort=False, delete=task.budget.deletes), now)
+        if task.job is not None and task.exists:
+            self._clean_up(CleanUp(task.job, task, delete=task.budget.deletes), now)
         self.room_freed()
         self._offer(task.lane)
 
@@ -256,15 +192,18 @@ class Orchestrator(Verdicts):
         for work in self.streams.values():
             work.complete = True
             for lane in work.lanes.values():
-                self._close_lane(lane, now)
+                self._close(lane, lane, now)
+        for item in list(self._clean_ups):
+            if item.watch_until is not None and not item.asking:
+                self._let_go(item, now)
 
     def fail_all(self, error: ReportError, now: float) -> None:
         """Every stream that still has work fails with this error, and nothing new begins."""
         for work in self.streams.values():
             for lane in work.lanes.values():
-                if lane.tasks:
+                if lane.head is not None:
                     lane.error = lane.error or error
         self.interrupt(now)
 
 
-__all__ = ["ALIVE", "Means", "Orchestrator"]
+__all__ = ["Orchestrator"]

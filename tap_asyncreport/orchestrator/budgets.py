@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import backoff
+from tap_asyncreport.config.requesters import Requester
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from tap_asyncreport.config.requesters import Requester, Retry
+    from tap_asyncreport.config.requesters import Retry
     from tap_asyncreport.config.settings import Settings
     from tap_asyncreport.config.streams import Stream
 
@@ -30,22 +30,21 @@ class Tries:
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, 1 for the first."""
-        waits: Iterator[float | None] = backoff.expo(base=2, factor=self.wait, max_value=self.wait_max)
-        next(waits)  # the generator starts at its first `send`
-        pause = 0.0
-        for _ in range(min(failures, 64)):
-            pause = next(waits) or 0.0
-        return max(SHORTEST_WAIT, pause)
+        return max(SHORTEST_WAIT, min(self.wait * 2.0 ** min(failures - 1, 64), self.wait_max))
 
     def spent(self, failures: int, seconds: float) -> bool:
         """Whether no further call may be made after so many failures over so many seconds."""
         tried = self.max_tries is not None and failures >= self.max_tries
-        return tried or (self.max_time is not None and seconds >= self.max_time)
+        return tried or (self.max_time is not None and seconds > self.max_time)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits, waits and tries of one stream's jobs."""
+    """Limits, waits and tries of one stream's jobs.
+
+    Where nothing `polls`, it is the download that says `not_ready`: then `timeout` and the poll waits bound that, and
+    it counts as a try only where `retry.max_tries` is given.
+    """
 
     max_concurrent: int | None = None
     max_concurrent_per: Mapping[str, int] = field(default_factory=dict)
@@ -65,7 +64,10 @@ class Budget:
     download: Tries = Tries(10)
     aborts: bool = False
     deletes: bool = False
-    clean_up: Tries = Tries(2)
+    abort: Tries = Tries(2)
+    delete: Tries = Tries(2)
+    polls: bool = True
+    not_ready_counts: bool = True
     batch: int = 1
 
     def poll_pause(self, polls: int, jitter: Callable[[], float]) -> float:
@@ -95,10 +97,10 @@ def _tries(retry: Retry | None, default: int | None) -> Tries:
     )
 
 
-def _retry(requester: Requester | list[Requester] | None) -> Retry | None:
-    if isinstance(requester, list):
-        return requester[-1].retry if requester else None
-    return None if requester is None else requester.retry
+def _retry(requester: Requester | Sequence[Requester] | None) -> Retry | None:
+    if requester is None or isinstance(requester, Requester):
+        return None if requester is None else requester.retry
+    return requester[-1].retry if requester else None
 
 
 def budget_of(stream: Stream, settings: Settings) -> Budget:
@@ -120,9 +122,13 @@ def budget_of(stream: Stream, settings: Settings) -> Budget:
         retry_wait=_seconds(jobs.retry_wait),
         creation=_tries(stream.creation_requester[-1].retry, jobs.creation_max_tries),
         polling=_tries(_retry(stream.polling_requester), None),
-        target=_tries(_retry(stream.download_target_requester), 10),  # type: ignore[arg-type]
+        target=_tries(_retry(stream.download_target_requester), 10),
         download=_tries(stream.download_retriever.retry, 10),
         aborts=stream.abort_requester is not None,
         deletes=stream.delete_requester is not None,
+        abort=_tries(_retry(stream.abort_requester), 2),
+        delete=_tries(_retry(stream.delete_requester), 2),
+        polls=stream.polling_requester is not None,
+        not_ready_counts=stream.polling_requester is not None or stream.download_retriever.retry.max_tries is not None,
         batch=(stream.polling_requester.batch or 1) if stream.polling_requester else 1,
     )

@@ -4,166 +4,263 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_asyncreport.job import JobEvent, JobEventKind, JobStatus, Means, Outcome
-from tap_asyncreport.orchestrator.desk import ALIVE, Desk
-from tap_asyncreport.orchestrator.task import CleanUp, Command, Lane, Phase, Task, Verb
+from tap_asyncreport.errors import JobError
+from tap_asyncreport.job import JobEventKind, JobStatus, Means, Outcome
+from tap_asyncreport.orchestrator.budgets import SHORTEST_WAIT
+from tap_asyncreport.orchestrator.desk import Desk
+from tap_asyncreport.orchestrator.task import CleanUp, Command, Gate, Lane, Phase, StreamWork, Task, Verb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tap_asyncreport.errors import ReportError
+    from tap_asyncreport.job import Window
 
 CANCEL_WATCH = 10.0
+LONGEST_CLEAN_UP_WAIT = 10.0
+
+
+def _overlap(one: Window | None, other: Window | None) -> bool:
+    """Whether two windows of a partition have something in common; no window is all of time."""
+    return one is None or other is None or (one.start < other.end and other.start < one.end)
 
 
 class Cleaning(Desk):
     """Decisions about the end of jobs; neither abort nor delete ever turns success into failure."""
 
-    def _has_job(self, task: Task) -> bool:
-        """Whether the API may have a job of this task's."""
-        job = task.job
-        return job is not None and (job.id is not None or job.creation_response is not None)
-
-    def _discard(self, task: Task, now: float, *, alive: bool, settle: bool = False) -> None:
+    def _discard(self, task: Task, now: float, *, settle: bool = False) -> None:
         """The task's job is not wanted: abort it unless it is gone or done, delete it in any case.
 
-        With `settle` it leaves the state only when the API has confirmed that; else at once.
+        One that is alive, or with `settle`, leaves the state when the API has confirmed that, any other at once.
         """
         job = task.job
-        if job is None or not self._has_job(task):
+        if job is None or not task.exists:
             self._free_slot(task)
             task.job = None
             return
-        may_abort = not task.completed and task.phase is not Phase.COMPLETED
-        item = CleanUp(job, task, may_abort and task.budget.aborts, task.budget.deletes, alive, settle)
-        if not settle:
+        budget, may_abort = task.budget, not task.completed and not task.gone
+        item = CleanUp(job, task, may_abort and budget.aborts, budget.deletes, task.alive, settle or task.alive)
+        if not item.settle:
             self._note(JobEventKind.DROPPED, task, now)
         elif not (item.abort or item.delete):
-            self._note(JobEventKind.KEPT, task, now)
+            self._note(JobEventKind.KEPT if item.alive else JobEventKind.DROPPED, task, now)
+            self._hold_slot(task, now)
         self._clean_up(item, now)
-        task.job = None
+        task.exists, task.job = False, None
 
     def _clean_up(self, item: CleanUp, now: float) -> None:
         task = item.task
-        if item.abort and item.alive:
+        if not (item.abort or item.delete):
+            self._job_over(task)
+            return
+        if item.alive:
             item.slot, task.slot = task.slot, False
+            task.stream.cancelled.setdefault(task.lane.key, []).append(item)
         else:
             self._job_over(task)
-        if item.abort or item.delete:
-            self._clean_ups.add(item)
-            self.agenda.put(now, item)
+        self._clean_ups.add(item)
+        self.agenda.put(now, item)
 
     def _clean_up_call(self, item: CleanUp) -> Command:
+        item.asking = True
         if item.watch_until is not None:
+            item.polls += 1
             return Command(Verb.POLL, (item,))
         return Command(Verb.ABORT if item.abort else Verb.DELETE, (item,))
 
     def _cleaned(self, item: CleanUp, verb: Verb, outcome: Outcome, now: float) -> None:
+        item.asking = False
         if verb is Verb.POLL:
             self._watched(item, outcome, now)
             return
         done = outcome.means in (Means.OK, Means.EMPTY)
         item.failures += not done
-        if outcome.means is Means.RETRY and not item.task.budget.clean_up.spent(item.failures, 0):
-            self.agenda.put(now + (outcome.wait or item.task.budget.clean_up.pause(item.failures)), item)
+        if outcome.means is Means.RETRY and self._try_clean_up_again(item, verb, outcome, now):
             return
         kind = JobEventKind.ABORTED if verb is Verb.ABORT else JobEventKind.DELETED
         self._tell(item, kind if done else JobEventKind.WARNING, now, outcome)
         if item.settle and done:
-            item.settle = False
-            self._tell(item, JobEventKind.DROPPED, now, outcome)
+            self._settle(item, now)
         if verb is Verb.ABORT:
             self._aborted(item, now, confirmed=done)
         else:
-            self._leave(item)
+            self._leave(item, now)
 
-    def _tell(self, item: CleanUp, kind: JobEventKind, now: float, outcome: Outcome) -> None:
-        self.events.append(JobEvent(kind, now, item.task.unit, item.job, error=outcome.error))
+    def _try_clean_up_again(self, item: CleanUp, verb: Verb, outcome: Outcome, now: float) -> bool:
+        """Repeats the call, but never waits long for it: nobody needs what it brings."""
+        budget = item.task.budget
+        tries = budget.abort if verb is Verb.ABORT else budget.delete
+        wait = max(outcome.wait or 0.0, tries.pause(item.failures))
+        if tries.spent(item.failures, 0) or wait > LONGEST_CLEAN_UP_WAIT:
+            return False
+        self.agenda.put(now + wait, item)
+        return True
+
+    def _tell(self, item: CleanUp, kind: JobEventKind, now: float, outcome: Outcome | None = None) -> None:
+        self._note(kind, item.task, now, job=item.job, error=None if outcome is None else outcome.error)
+
+    def _settle(self, item: CleanUp, now: float) -> None:
+        item.settle = False
+        self._tell(item, JobEventKind.DROPPED, now)
 
     def _aborted(self, item: CleanUp, now: float, *, confirmed: bool) -> None:
         item.abort, item.failures = False, 0
-        waited_for = bool(self._startable) or any(work.held for work in self.streams.values())
-        if item.slot and confirmed and waited_for and not self.stopping:
+        wanted = (item.slot or item.waiting) and any(work.open_tasks for work in self.streams.values())
+        if confirmed and wanted and not self.stopping:
             item.watch_until = now + CANCEL_WATCH
-            self.agenda.put(now + item.task.budget.poll_interval, item)
+            self._watch_later(item, now)
         else:
             self._let_go(item, now)
+
+    def _watch_later(self, item: CleanUp, now: float, asked: float = 0.0) -> None:
+        pause = item.task.budget.poll_pause(item.polls + 1, self.jitter)
+        left = (item.watch_until or now) - now
+        self.agenda.put(now + max(SHORTEST_WAIT, asked, min(pause, left)), item)
 
     def _watched(self, item: CleanUp, outcome: Outcome, now: float) -> None:
         """A cancel may still be under way at the API: its slot is not used again before it is over, within bounds."""
         running = outcome.means is Means.OK and outcome.status is JobStatus.RUNNING
-        if (running or outcome.means is Means.RETRY) and item.watch_until is not None and now < item.watch_until:
-            self.agenda.put(now + max(item.task.budget.poll_interval, outcome.wait or 0), item)
+        asked = outcome.wait or 0.0
+        in_time = item.watch_until is not None and now + asked < item.watch_until
+        if (running or outcome.means is Means.RETRY) and in_time and not self.stopping:
+            self._watch_later(item, now, asked)
         else:
-            item.watch_until = None
             self._let_go(item, now)
 
     def _let_go(self, item: CleanUp, now: float) -> None:
-        self._return_slot(item)
+        """The job is not alive any more, as far as that can be known: its slot and its window are free."""
+        item.watch_until = None
+        if item.delete and item.settle:
+            self.agenda.put(now, item)  # no abort, or one in vain: it is the delete that ends the job
+            return
+        self._release(item)
         if item.delete:
             self.agenda.put(now, item)
         else:
-            self._leave(item)
+            self._leave(item, now)
 
-    def _leave(self, item: CleanUp) -> None:
-        self._return_slot(item)
+    def _leave(self, item: CleanUp, now: float) -> None:
+        self._release(item)
+        if item.settle:
+            item.settle = False
+            self._tell(item, JobEventKind.KEPT if item.alive else JobEventKind.DROPPED, now)
         self.agenda.cancel(item)
         self._clean_ups.discard(item)
-        self._job_ended()
+        self._one_ended(item.task.stream)
 
-    def _return_slot(self, item: CleanUp) -> None:
+    def _release(self, item: CleanUp) -> None:
+        """Its slot comes back, and those who waited for its window may start."""
         if item.slot:
             item.slot = False
             self.slots.give_back(item.task)
-            self._job_ended()
+            self._one_ended(item.task.stream)
+        cancelled = item.task.stream.cancelled
+        lane = item.task.lane.key
+        if item in cancelled.get(lane, ()):
+            cancelled[lane].remove(item)
+            if not cancelled[lane]:
+                del cancelled[lane]
+        waiting, item.waiting = item.waiting, []
+        for task in waiting:
+            if task.phase is Phase.QUEUED:
+                self._queue(task)
+
+    def _blocker(self, task: Task) -> CleanUp | None:
+        """The cancel under way of another job for the task's window."""
+        cancelled = task.stream.cancelled.get(task.lane.key, ())
+        return next((item for item in cancelled if _overlap(item.task.unit.window, task.unit.window)), None)
 
     # -- giving up
 
     def _fail(self, task: Task, error: ReportError | None, now: float, *, keep: bool = False) -> None:
         """The window fails, and its lane ends here; `keep` leaves the job in state for the next run."""
-        alive = task.phase in ALIVE
+        error = error or JobError("the API gave no reason")
         self._note(JobEventKind.FAILED, task, now, error=error)
-        if keep and self._has_job(task):
+        if keep and task.exists:
             self._note(JobEventKind.KEPT, task, now)
         else:
-            self._discard(task, now, alive=alive, settle=alive)
-        lane = task.lane
+            self._discard(task, now)
+        lane, behind = task.lane, task.after
         lane.error = lane.error or error
         self._end(task)
-        self._close_lane(lane, now)
+        self._close(lane, lane.begin(behind), now)
 
-    def _close_lane(self, lane: Lane, now: float) -> None:
-        """Nothing of this lane is written any more: what is behind the gap waits for the next run, or is given up."""
+    def _close(self, lane: Lane, tasks: Iterable[Task], now: float) -> None:
+        """The lane gets nothing more, and these tasks of it are not written: given up, or left to the next run."""
         lane.closed = True
-        for task in list(lane.tasks):
+        for task in tasks:
             self._give_up(task, now)
 
     def _give_up(self, task: Task, now: float) -> None:
         """Ends a task without a verdict: a live job is aborted or kept by `on_exit`, a finished one is kept."""
         if task.phase is Phase.CREATING:
             task.phase = Phase.ENDED  # its answer is awaited, then the job dealt with
-            self.agenda.cancel(task)
-            task.lane.tasks.remove(task)
-            task.lane.stream.open_tasks -= 1
+            task.lane.remove(task)
             self._awaited += 1
             return
         self._put_away(task, now)
         self._end(task)
 
     def _put_away(self, task: Task, now: float) -> None:
-        if not self._has_job(task):
+        if not task.exists:
             return
-        if task.phase in ALIVE and not task.completed and not task.budget.keep_on_exit:
-            self._discard(task, now, alive=True, settle=True)
+        keeps = task.budget.keep_on_exit or (task.stream.halted is not None and not self.stopping)
+        if task.alive and not keeps:
+            self._discard(task, now)
         else:
             self._note(JobEventKind.KEPT, task, now)
+            self._hold_slot(task, now)
+
+    def _hold_slot(self, task: Task, now: float) -> None:
+        """A job that is left alive takes its slot along until it is done, for others must not exceed the limit."""
+        if task.job is None or not task.alive or not task.slot or self.stopping:
+            return
+        item = CleanUp(task.job, task, kept=True, slot=True, watch_until=task.deadline, polls=task.polls)
+        task.slot = False
+        self._clean_ups.add(item)
+        self._watch_later(item, now)
 
     def _late(self, task: Task, verb: Verb, outcome: Outcome, now: float) -> None:
         """An answer for a task that was given up meanwhile; only a creation needs anything done about it."""
         if verb is not Verb.CREATE:
             return
         self._awaited -= 1
-        if outcome.means in (Means.OK, Means.DUPLICATE) and self._has_job(task):
-            task.phase = Phase.RUNNING
-            self._note(JobEventKind.CREATED, task, now)
+        self._answered_gate(task.stream.gate, outcome, now)
+        if self._was_made(task, outcome, now):
             self._put_away(task, now)
-            task.phase = Phase.ENDED
+        task.phase = Phase.ENDED
         self._free_slot(task)
+
+    def _was_made(self, task: Task, outcome: Outcome, now: float) -> bool:
+        """Whether a creation left a job at the API, whatever else its answer means."""
+        good = outcome.means in (Means.OK, Means.DUPLICATE)
+        if good or (task.job is not None and task.job.id is not None):
+            found = outcome.means is Means.DUPLICATE
+            self._appears(task, now, JobEventKind.ADOPTED if found else JobEventKind.CREATED)
+            return True
+        return False
+
+    def _answered_gate(self, gate: Gate, outcome: Outcome, now: float) -> None:
+        """Every answer but `busy` lets the next creation go in this one's place."""
+        if outcome.means is Means.BUSY and not outcome.counts:
+            gate.refusals += 1
+            gate.credits, gate.busy_since = 0, now if gate.busy_since is None else gate.busy_since
+            return
+        gate.credit()
+        if outcome.means in (Means.OK, Means.DUPLICATE):
+            gate.refusals, gate.busy_since = 0, None
+
+    # -- no more of a stream
+
+    def _no_more_jobs(self, work: StreamWork, error: ReportError, now: float) -> None:
+        """No more jobs for this stream in this run: live ones finish, what waits stays for the next run."""
+        work.halted = work.halted or error
+        for lane in work.lanes.values():
+            gap = next((task for task in lane if task.phase in (Phase.WAITING, Phase.QUEUED)), None)
+            if gap is not None:
+                self._close_from(gap, now)
+
+    def _close_from(self, gap: Task, now: float) -> None:
+        lane = gap.lane
+        lane.error = lane.error or lane.stream.halted
+        self._close(lane, lane.begin(gap), now)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import deque
 from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tap_asyncreport.job import JobEvent, JobEventKind, Unit
-from tap_asyncreport.orchestrator.task import Agenda, CleanUp, Lane, Phase, Slots, StreamWork, Task
+from tap_asyncreport.job import Job, JobEvent, JobEventKind, Unit
+from tap_asyncreport.orchestrator.schedule import Agenda, Slots
+from tap_asyncreport.orchestrator.task import CleanUp, Gate, Lane, Phase, StreamWork, Task
 
 if TYPE_CHECKING:
     from tap_asyncreport.errors import ReportError
-
-ALIVE = frozenset({Phase.RUNNING, Phase.POLLING})
+    from tap_asyncreport.orchestrator.task import Key
 
 
 class Desk:
@@ -31,20 +30,20 @@ class Desk:
         self.streams: dict[str, StreamWork] = {}
         self.events: list[JobEvent] = []
         self.slots = Slots(max_concurrent_jobs)
-        self.agenda = Agenda()
+        self.agenda: Agenda[Task | CleanUp | Gate] = Agenda()
         self.stopping = False
         self.spool_full = False
         self.split = split
         self.jitter = jitter
         self._order = count()
         self._tie = count()
-        self._startable: list[tuple[int, int, Task]] = []
-        self._fetchable: list[tuple[int, int, Task]] = []
+        self._startable: list[tuple[Key, int, Task]] = []
+        self._fetchable: list[tuple[Key, int, Task]] = []
         self._no_room: list[Task] = []
-        self._due: deque[Task | CleanUp] = deque()
+        self._asked_for: StreamWork | None = None
+        self._in_hand: Task | None = None
         self._urgent: Task | None = None
         self._downloads = 0
-        self._calls = 0
         self._awaited = 0
         self._clean_ups: set[CleanUp] = set()
 
@@ -54,29 +53,29 @@ class Desk:
         task: Task,
         now: float,
         *,
+        job: Job | None = None,
         word: str | None = None,
         wait: float | None = None,
         error: ReportError | None = None,
         rows: int | None = None,
     ) -> None:
-        self.events.append(JobEvent(kind, now, task.unit, task.job, word, wait, error, rows))
+        self.events.append(JobEvent(kind, now, task.unit, job or task.job, word, wait, error, rows))
 
     # -- waiting and being alive
 
-    def _may_start(self, task: Task) -> None:
-        task.phase = Phase.WAITING
-        heapq.heappush(self._startable, (task.order, next(self._tie), task))
+    def _queue(self, task: Task) -> None:
+        task.phase = Phase.QUEUED
+        heapq.heappush(self._startable, (task.key, next(self._tie), task))
 
-    def _start_later(self, task: Task, at: float) -> None:
-        task.phase = Phase.WAITING
-        self.agenda.put(at, task)
+    def _fetch(self, task: Task) -> None:
+        heapq.heappush(self._fetchable, (task.key, next(self._tie), task))
 
-    def _alive(self, task: Task, now: float, kind: JobEventKind) -> None:
+    def _appears(self, task: Task, now: float, kind: JobEventKind) -> None:
         """The task's job exists at the API: its deadline counts from now."""
-        task.phase = Phase.RUNNING
+        task.exists, task.over, task.phase = True, False, Phase.RUNNING
         task.deadline, task.changed_at = now + task.budget.timeout, now
-        task.polls = task.failures = task.creation_failures = task.busy_tries = 0
-        task.first_try_at = task.busy_since = None
+        task.polls = task.failures = task.creation_failures = 0
+        task.first_try_at = task.failing_since = None
         self._note(kind, task, now)
 
     def _free_slot(self, task: Task) -> None:
@@ -86,23 +85,27 @@ class Desk:
 
     def _job_over(self, task: Task) -> None:
         """The task's job is not alive at the API any more."""
+        task.over = True
         if task.slot:
             self._free_slot(task)
-            self._job_ended()
+            self._one_ended(task.stream)
 
-    def _job_ended(self) -> None:
-        """One of our own jobs ended at the API: creations that were told it is busy may try again."""
+    def _one_ended(self, stream: StreamWork) -> None:
+        """A job of ours ended or was deleted: a creation that was told the API is busy may try again.
+
+        One of its own stream, whose limit it may have been, and one of the first stream that waits.
+        """
+        first = None
         for work in self.streams.values():
-            if work.busy_until is not None:
-                self._reopen(work)
-
-    def _reopen(self, work: StreamWork) -> None:
-        work.busy_until = None
-        held, work.held = work.held, []
-        for task in held:
-            if task.phase is Phase.WAITING:
-                self.agenda.cancel(task)
-                self._may_start(task)
+            if work.gate.credits is None:
+                continue
+            work.gate.busy_since = None
+            if first is None and work.gate.held:
+                first = work
+        if first is not None:
+            first.gate.credit()
+        if first is not stream:
+            stream.gate.credit()
 
     # -- lanes
 
@@ -111,10 +114,14 @@ class Desk:
         self._job_over(task)
         task.phase = Phase.ENDED
         self.agenda.cancel(task)
-        task.lane.tasks.remove(task)
-        task.lane.stream.open_tasks -= 1
+        task.lane.remove(task)
+        self._leave_hand(task)
         if self._urgent is task:
             self._urgent = None
+
+    def _leave_hand(self, task: Task) -> None:
+        if self._in_hand is task:
+            self._in_hand = None
 
     def _offer(self, lane: Lane) -> None:
         """Shows the writer the lane's head, when that is ready."""
@@ -131,23 +138,17 @@ class Desk:
             self._urgent = None
         self._note(JobEventKind.READY, task, now)
         if task.lane.head is task:
-            task.lane.stream.ready.append(task)
+            task.stream.ready.append(task)
 
-    def _replace(self, task: Task, units: tuple[Unit, ...]) -> None:
-        """Puts tasks for `units` in the place of `task` in its lane."""
-        lane = task.lane
-        at = lane.tasks.index(task)
-        self._end(task)
-        for offset, unit in enumerate(units):
-            fresh = Task(unit, lane, task.order)
-            lane.tasks.insert(at + offset, fresh)
-            lane.stream.open_tasks += 1
-            self._may_start(fresh)
+    def _is_next(self, task: Task) -> bool:
+        """Whether the writer has nothing else to do and may take this task next."""
+        work = self._awaited_stream()
+        if work is not task.stream or task.lane.head is not task:
+            return False
+        return not any(mate.phase is Phase.READY for mate in work.ready)
 
-    def _follow(self, task: Task, unit: Unit) -> None:
-        """Adds the next job of a chained window right behind this one."""
-        follower = Task(unit, task.lane, task.order)
-        task.last_link = False
-        task.lane.tasks.insert(task.lane.tasks.index(task) + 1, follower)
-        task.lane.stream.open_tasks += 1
-        self._may_start(follower)
+    def _awaited_stream(self) -> StreamWork | None:
+        """The stream that the writer is at: the one it asked for last, else the first that has work."""
+        if self._asked_for is not None and self._asked_for.open_tasks:
+            return self._asked_for
+        return next((work for work in self.streams.values() if work.open_tasks), None)

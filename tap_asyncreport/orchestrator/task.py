@@ -1,12 +1,10 @@
-"""The orchestrator's notes: tasks, lanes, clean-ups, slots and the agenda. Plain data, no clock."""
+"""The orchestrator's notes: tasks, lanes, streams, clean-ups and commands. Plain data, no clock."""
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,17 +14,21 @@ if TYPE_CHECKING:
     from tap_asyncreport.job import Job, Unit
     from tap_asyncreport.orchestrator.budgets import Budget
 
+Key = tuple[tuple[int, ...], int]
+
 
 class Phase(StrEnum):
     """Where a unit of work stands."""
 
-    WAITING = "waiting"
+    WAITING = "waiting"  # for a time
+    QUEUED = "queued"  # for a slot, a gate, a job that is being cancelled
     CREATING = "creating"
     RUNNING = "running"
     POLLING = "polling"
     COMPLETED = "completed"
     TARGETING = "targeting"
-    FETCHABLE = "fetchable"
+    DELAYED = "delayed"  # a download that is tried again later
+    FETCHABLE = "fetchable"  # waits for its turn, or for room in the spool
     DOWNLOADING = "downloading"
     READY = "ready"
     WRITING = "writing"
@@ -44,28 +46,35 @@ class Verb(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Task:
-    """A unit of work on its way; only the orchestrator changes it."""
+    """A unit of work on its way; only the orchestrator changes it.
+
+    Its job `exists` from the answer that made it until it is let go of, and is `over` when it is not alive any more.
+    """
 
     unit: Unit
     lane: Lane
-    order: int
+    order: tuple[int, ...]
     phase: Phase = Phase.WAITING
     job: Job | None = None
     attempt: int = 1
     empty: bool = False
     slot: bool = False
     last_link: bool = True
+    inherited: bool = False
+    exists: bool = False
+    over: bool = False
+    gone: bool = False
     completed: bool = False
     polls: int = 0
     failures: int = 0
+    failing_since: float | None = None
     creation_failures: int = 0
-    busy_tries: int = 0
     target_failures: int = 0
     download_failures: int = 0
     first_try_at: float | None = None
-    busy_since: float | None = None
+    target_since: float | None = None
     fetch_since: float | None = None
     deadline: float = 0.0
     changed_at: float = 0.0
@@ -73,60 +82,166 @@ class Task:
     seen: Any = None
     pieces: Any = None
     turn: int = 0
+    before: Task | None = None
+    after: Task | None = None
 
     @property
     def budget(self) -> Budget:
         """The stream's patience."""
         return self.lane.stream.budget
 
+    @property
+    def stream(self) -> StreamWork:
+        """The stream it belongs to."""
+        return self.lane.stream
 
-@dataclass(eq=False)
+    @property
+    def key(self) -> Key:
+        """What tasks are sorted by: the order of their units, the halves and the links of a window in theirs."""
+        return self.order, self.unit.link
+
+    @property
+    def alive(self) -> bool:
+        """Whether its job may still be working at the API."""
+        return self.exists and not self.over
+
+    def renew(self, attempt: int) -> None:
+        """Forgets the job and all that was counted for it; the next one is number `attempt`."""
+        self.job, self.attempt = None, attempt
+        self.exists = self.over = self.gone = self.completed = self.inherited = self.empty = False
+        self.last_link = True
+        self.polls = self.failures = self.creation_failures = self.target_failures = self.download_failures = 0
+        self.failing_since = self.first_try_at = self.target_since = self.fetch_since = None
+        self.seen = self.pieces = None
+
+    def __repr__(self) -> str:
+        return f"<Task {self.unit} {self.phase}>"
+
+
+@dataclass(eq=False, repr=False)
 class Lane:
-    """The units of one partition of one stream, in the order in which they are written."""
+    """The units of one partition of one stream, in the order in which they are written: a chain of tasks."""
 
     stream: StreamWork
-    tasks: deque[Task] = field(default_factory=deque)
+    key: str = ""
     groups: tuple[tuple[str, str], ...] = ()
     closed: bool = False
     error: ReportError | None = None
+    head: Task | None = None
+    last: Task | None = None
 
-    @property
-    def head(self) -> Task | None:
-        """The task to be written next."""
-        return self.tasks[0] if self.tasks else None
+    def append(self, task: Task) -> None:
+        """Puts a task at the end."""
+        task.before, task.after = self.last, None
+        if self.last is None:
+            self.head = task
+        else:
+            self.last.after = task
+        self.last = task
+        self.stream.open_tasks += 1
+
+    def insert(self, task: Task, behind: Task) -> None:
+        """Puts a task right behind another."""
+        if behind.after is None:
+            self.append(task)
+            return
+        task.before, task.after = behind, behind.after
+        behind.after.before = task
+        behind.after = task
+        self.stream.open_tasks += 1
+
+    def remove(self, task: Task) -> None:
+        """Takes a task out."""
+        if task.before is None:
+            self.head = task.after
+        else:
+            task.before.after = task.after
+        if task.after is None:
+            self.last = task.before
+        else:
+            task.after.before = task.before
+        task.before = task.after = None
+        self.stream.open_tasks -= 1
+
+    def begin(self, task: Task | None) -> list[Task]:
+        """This task and all behind it."""
+        tasks = []
+        while task is not None:
+            tasks.append(task)
+            task = task.after
+        return tasks
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self.begin(self.head))
 
 
 @dataclass(eq=False)
+class Gate:
+    """Whether a stream's creations may go out.
+
+    None goes before `closed_until`, which the API asked for. After a busy answer one goes for each `credit`: a job of
+    ours that ended, a creation that was taken, a wait that is over.
+    """
+
+    closed_until: float = float("-inf")
+    credits: int | None = None
+    refusals: int = 0
+    busy_since: float | None = None
+    opens_at: float = float("-inf")
+    held: list[tuple[Key, int, Task]] = field(default_factory=list)
+    turn: int = 0
+
+    def lets_in(self, now: float) -> bool:
+        """Whether a creation may go now."""
+        return self.credits != 0 and now >= self.closed_until
+
+    def credit(self) -> None:
+        """One more creation may go, where they are counted."""
+        if self.credits is not None:
+            self.credits += 1
+
+
+@dataclass(eq=False, repr=False)
 class StreamWork:
-    """All lanes of a stream, and what holds for them together."""
+    """All lanes of a stream, and what holds for them together.
+
+    Once it is `halted` no job of it is started any more, be it that its `quota` at the API is exhausted.
+    """
 
     name: str
     budget: Budget
     lanes: dict[str, Lane] = field(default_factory=dict)
     ready: deque[Task] = field(default_factory=deque)
     open_tasks: int = 0
-    busy_until: float | None = None
-    held: list[Task] = field(default_factory=list)
+    gate: Gate = field(default_factory=Gate)
+    early: list[tuple[float, int, int, Task]] = field(default_factory=list)
+    cancelled: dict[str, list[CleanUp]] = field(default_factory=dict)
+    halted: ReportError | None = None
     quota: ReportError | None = None
     complete: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class CleanUp:
-    """A job to be aborted, deleted, or both.
+    """A job to be aborted, deleted, or both, or one that is kept and watched while its slot is wanted.
 
-    One that was alive holds its slot until the API has let go, and stays in state until that is certain (`settle`).
+    One that was alive holds its slot until the API has let go, and stays in state until that is certain (`settle`);
+    meanwhile the tasks in `waiting` make no other job for the same window.
     """
 
     job: Job
     task: Task
-    abort: bool
-    delete: bool
+    abort: bool = False
+    delete: bool = False
     alive: bool = False
     settle: bool = False
+    kept: bool = False
     slot: bool = False
     watch_until: float | None = None
+    asking: bool = False
     failures: int = 0
+    polls: int = 0
+    waiting: list[Task] = field(default_factory=list)
     turn: int = 0
 
 
@@ -142,91 +257,3 @@ class Command:
     def __post_init__(self) -> None:
         jobs = tuple(item.job for item in self.items if item.job is not None)
         object.__setattr__(self, "jobs", jobs)  # as they are now: a task may be given up while its call is under way
-
-
-class Agenda:
-    """What is due when; an entry is void once its item has moved on."""
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, int, int, Task | CleanUp]] = []
-        self._count = count()
-
-    def put(self, at: float, item: Task | CleanUp) -> None:
-        """Due at `at`, and no longer at any earlier agreed time."""
-        item.turn += 1
-        heapq.heappush(self._heap, (at, next(self._count), item.turn, item))
-
-    def cancel(self, item: Task | CleanUp) -> None:
-        """Not due any more."""
-        item.turn += 1
-
-    def next_at(self) -> float | None:
-        """When the first entry is due."""
-        while self._heap and self._heap[0][2] != self._heap[0][3].turn:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
-
-    def due(self, now: float) -> Iterator[Task | CleanUp]:
-        """Takes out what is due by now."""
-        while (at := self.next_at()) is not None and at <= now:
-            item = heapq.heappop(self._heap)[3]
-            item.turn += 1
-            yield item
-
-
-class Slots:
-    """Who may be alive at the API: in all, per stream, per value of a partition.
-
-    A task that finds no slot is parked at the limit that stopped it, and comes back when that limit has room again.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.alive = 0
-        self.woken: list[Task] = []
-        self._used: dict[tuple[str, str], int] = {}
-        self._parked: dict[tuple[str, str], list[tuple[int, int, Task]]] = {}
-        self._count = count()
-
-    def _bounds(self, task: Task) -> Iterator[tuple[tuple[str, str], int]]:
-        stream = task.lane.stream
-        if stream.budget.max_concurrent is not None:
-            yield (stream.name, ""), stream.budget.max_concurrent
-        for name, value in task.lane.groups:
-            yield (f"{stream.name}/{name}", value), stream.budget.max_concurrent_per[name]
-
-    def take(self, task: Task, *, force: bool = False) -> bool:
-        """Gives the task a slot, or parks it; an adopted job is alive already and takes its slot by `force`."""
-        for key, bound in self._bounds(task):
-            if self._used.get(key, 0) >= bound and not force:
-                heapq.heappush(self._parked.setdefault(key, []), (task.order, next(self._count), task))
-                self.pass_on(task)
-                return False
-        for key, _ in self._bounds(task):
-            self._used[key] = self._used.get(key, 0) + 1
-        self.alive += 1
-        return True
-
-    def give_back(self, task: Task) -> None:
-        """Frees the task's slot and wakes who waited for it."""
-        self.alive -= 1
-        for key, _ in self._bounds(task):
-            self._used[key] -= 1
-            if not self._used[key]:
-                del self._used[key]
-        self.pass_on(task)
-
-    def pass_on(self, task: Task) -> None:
-        """Wakes one parked task at each limit of this task's that has room."""
-        for key, bound in self._bounds(task):
-            parked = self._parked.get(key)
-            if parked and self._used.get(key, 0) < bound:
-                self.woken.append(heapq.heappop(parked)[2])
-                if not parked:
-                    del self._parked[key]
-
-    def parked(self) -> Iterator[Task]:
-        """Every task that waits at a limit."""
-        for heap in self._parked.values():
-            for entry in heap:
-                yield entry[2]

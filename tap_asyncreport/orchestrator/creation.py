@@ -1,0 +1,186 @@
+"""Starting jobs: who may be created now, and what an answer to a creation leads to."""
+
+from __future__ import annotations
+
+import heapq
+
+from tap_asyncreport.errors import JobError
+from tap_asyncreport.job import Job, JobEventKind, Means, Outcome
+from tap_asyncreport.orchestrator.fetching import Fetching
+from tap_asyncreport.orchestrator.task import Command, Gate, Phase, Task, Verb
+from tap_asyncreport.orchestrator.verdicts import asked_wait
+
+TOO_MANY_REQUESTS = 429
+STORED = frozenset({Phase.READY, Phase.FETCHABLE})
+
+
+class Creation(Fetching):
+    """Decisions about creations: a try of the call, a job of ours and an attempt of the window are counted apart."""
+
+    # -- who may start
+
+    def _starts(self, now: float) -> list[Command]:
+        commands: list[Command] = []
+        self._open_gates(now)
+        self._wake_parked()
+        while self._startable and not self.stopping:
+            task = self._startable[0][2]
+            if task.phase is Phase.QUEUED and not self._has_place(task):
+                break
+            heapq.heappop(self._startable)
+            if task.phase is not Phase.QUEUED:
+                self.slots.pass_on(task)
+            elif self._may_go(task, now):
+                commands.append(self._creation_call(task, now))
+            self._wake_parked()
+        return commands
+
+    def _has_place(self, task: Task) -> bool:
+        """Whether one more job may be alive, and its file has somewhere to go."""
+        return self.slots.alive < self.slots.limit and (not self.spool_full or self._is_next(task))
+
+    def _may_go(self, task: Task, now: float) -> bool:
+        """Takes a slot for the task, or puts it where it waits for what it lacks."""
+        gate, blocker = task.stream.gate, self._blocker(task)
+        if blocker is not None:
+            blocker.waiting.append(task)
+        elif not gate.lets_in(now):
+            heapq.heappush(gate.held, (task.key, next(self._tie), task))
+        else:
+            return self.slots.take(task)
+        self.slots.pass_on(task)
+        return False
+
+    def _open_gates(self, now: float) -> None:
+        for work in self.streams.values():
+            gate = work.gate
+            several = len(gate.held) if gate.credits is None else gate.credits
+            while gate.held and several and gate.lets_in(now):
+                entry = heapq.heappop(gate.held)
+                if entry[2].phase is Phase.QUEUED:
+                    heapq.heappush(self._startable, entry)
+                    several -= 1
+
+    def _wake_parked(self) -> None:
+        while self.slots.woken:
+            task = self.slots.woken.pop()
+            heapq.heappush(self._startable, (task.key, next(self._tie), task))
+
+    def _creation_call(self, task: Task, now: float) -> Command:
+        gate = task.stream.gate
+        if gate.credits is not None:
+            gate.credits -= 1
+        task.phase = Phase.CREATING
+        task.job = task.job or Job(task.unit, task.attempt)
+        task.first_try_at = now if task.first_try_at is None else task.first_try_at
+        self._note(JobEventKind.CREATING, task, now)
+        return Command(Verb.CREATE, (task,))
+
+    # -- what came of it
+
+    def _created(self, task: Task, outcome: Outcome, now: float) -> None:
+        made = self._was_made(task, outcome, now)
+        means = outcome.means
+        self._answered_gate(task.stream.gate, outcome, now)
+        if means in (Means.OK, Means.DUPLICATE):
+            self._poll_at(task, now + task.budget.first_poll)
+        elif means is Means.BUSY and not outcome.counts and not made:
+            self._busy(task, outcome, now)
+        elif means in (Means.RETRY, Means.BUSY, Means.NOT_READY, Means.JOB_GONE) and not made:
+            self._creation_again(task, outcome, now)
+        elif means is Means.QUOTA_EXHAUSTED and not made:
+            self._free_slot(task)
+            task.phase = Phase.QUEUED
+            self._quota(task, outcome, now)
+        else:
+            self._common(task, outcome, now)
+
+    def _creation_again(self, task: Task, outcome: Outcome, now: float) -> None:
+        task.creation_failures += 1
+        tries, asked = task.budget.creation, asked_wait(outcome)
+        wait = asked or tries.pause(task.creation_failures)
+        first = now if task.first_try_at is None else task.first_try_at
+        if tries.spent(task.creation_failures, now + wait - first):
+            self._fail(task, outcome.error, now)
+            return
+        if self._asks_too_much(task, outcome, now, task.budget.timeout):
+            return
+        kind = JobEventKind.BUSY if outcome.means is Means.BUSY else JobEventKind.DELAYED
+        self._note(kind, task, now, wait=wait, error=outcome.error)
+        self._free_slot(task)
+        if outcome.means is Means.RETRY and (asked is not None or _too_many(outcome)):
+            self._close_gate(task.stream.gate, now + wait)
+        self._may_start(task, now, wait)
+
+    def _close_gate(self, gate: Gate, until: float) -> None:
+        """The API wants fewer creations: the stream's others wait too, for they would only spend their tries."""
+        gate.closed_until = max(gate.closed_until, until)
+        self._open_at(gate, until)
+
+    def _open_at(self, gate: Gate, at: float) -> None:
+        gate.opens_at = max(gate.opens_at, at)
+        self.agenda.put(gate.opens_at, gate)
+
+    def _gate_due(self, gate: Gate) -> None:
+        gate.credits = None if gate.credits is None else max(1, gate.credits)
+
+    # -- an API that has no place for us
+
+    def _busy(self, task: Task, outcome: Outcome, now: float) -> None:
+        """No slot at the API now: this stream creates nothing until one of our jobs ends, or the wait is over."""
+        gate = task.stream.gate
+        self._free_slot(task)
+        task.phase, task.first_try_at = Phase.QUEUED, None
+        wait = asked_wait(outcome) or task.budget.creation.pause(gate.refusals)
+        since = now if gate.busy_since is None else gate.busy_since
+        if self._alone() and not self._made_way(task, now) and now + wait - since > task.budget.timeout:
+            self._no_more_jobs(task.stream, _busy_too_long(task, outcome, wait), now)
+            return
+        self._note(JobEventKind.BUSY, task, now, wait=wait, error=outcome.error)
+        heapq.heappush(gate.held, (task.key, next(self._tie), task))
+        self._open_at(gate, now + wait)
+
+    def _alone(self) -> bool:
+        """Whether nothing of ours is at the API whose end could make room."""
+        return not self.slots.alive and not self._clean_ups and self._in_hand is None
+
+    def _made_way(self, task: Task, now: float) -> bool:
+        """Gives up the last finished job whose rows cannot be written before this task's, where it keeps the place.
+
+        Some APIs count jobs until they are deleted, and ours are deleted when their rows are out, in order.
+        """
+        if not self._is_next(task):
+            return False
+        lanes = (lane for work in self.streams.values() if work.budget.deletes for lane in work.lanes.values())
+        stored = [mate for lane in lanes for mate in lane if mate.exists and mate.phase in STORED]
+        if stored:
+            self._start_over(max(stored, key=lambda mate: mate.key), now)
+        return bool(stored)
+
+    def _start_over(self, task: Task, now: float) -> None:
+        """Drops a good job to make it again later, which is no attempt."""
+        attempt = task.attempt
+        if task in self._no_room:
+            self._no_room.remove(task)
+        self._discard(task, now)
+        self._drop_followers(task, now)
+        task.renew(attempt)
+        self._note(JobEventKind.RETRYING, task, now, wait=0.0)
+        self._may_start(task, now)
+
+
+def _too_many(outcome: Outcome) -> bool:
+    return outcome.error is not None and outcome.error.where.status_code == TOO_MANY_REQUESTS
+
+
+def _busy_too_long(task: Task, outcome: Outcome, wait: float) -> JobError:
+    seen = outcome.error
+    words = f"the API has had no place for a job within jobs.timeout of {task.budget.timeout:g} s"
+    if wait > task.budget.timeout:
+        words = f"the API asks to wait {wait:g} s for a place, longer than jobs.timeout of {task.budget.timeout:g} s"
+    return JobError(
+        f"{words} ({seen.message})" if seen else words,
+        where=seen.where if seen else None,
+        excerpt=seen.excerpt if seen else None,
+        hint="run again later, or raise jobs.timeout",
+    )
