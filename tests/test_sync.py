@@ -63,9 +63,9 @@ def test_every_window_becomes_rows_in_order_and_moves_the_bookmark(tap: Process)
     assert "2026-01-03" == run.bookmark("clicks")
     assert "2026-01-04T00:00:00Z" == run.state["bookmarks"]["clicks"]["until"]
     assert [] == run.jobs("clicks")
-    assert 3 == api.count("create")
-    assert 3 == api.count("delete")
-    assert 0 == api.count("abort")
+    assert 3 == len(api.calls("create"))
+    assert 3 == len(api.calls("delete"))
+    assert 0 == len(api.calls("abort"))
 
 
 def test_a_second_run_asks_for_nothing(tap: Process) -> None:
@@ -76,7 +76,7 @@ def test_a_second_run_asks_for_nothing(tap: Process) -> None:
     assert 0 == second.exit_code, second.stderr
     assert [] == second.records("clicks")
     assert first.state == second.state
-    assert 3 == api.count("create")
+    assert 3 == len(api.calls("create"))
 
 
 @pytest.mark.promise(8)
@@ -85,7 +85,7 @@ def test_a_killed_runs_successor_goes_on_with_its_jobs(tap: Process) -> None:
         released: list[bool] = []
 
         def kill(process: Any) -> None:
-            while api.count("poll") < 6:
+            while len(api.calls("poll")) < 6:
                 time.sleep(0.01)
             process.kill()
 
@@ -96,7 +96,7 @@ def test_a_killed_runs_successor_goes_on_with_its_jobs(tap: Process) -> None:
 
     assert 0 == second.exit_code, second.stderr
     assert typed(ROWS) == second.records("clicks")
-    assert 3 == api.count("create")
+    assert 3 == len(api.calls("create"))
     assert [] == second.jobs("clicks")
 
 
@@ -107,7 +107,7 @@ def test_a_signal_aborts_live_jobs_and_ends_with_the_whole_state(tap: Process, n
     with FakeApi(script=script, rows=ROWS) as api:
 
         def interrupt(process: Any) -> None:
-            while api.count("delete") < 2:
+            while len(api.calls("delete")) < 2:
                 time.sleep(0.01)
             process.send_signal(number)
             process.send_signal(number)
@@ -117,7 +117,7 @@ def test_a_signal_aborts_live_jobs_and_ends_with_the_whole_state(tap: Process, n
     assert code == run.exit_code, run.stderr
     assert "STATE" == run.messages[-1]["type"]
     assert "2026-01-02" == run.bookmark("clicks")
-    assert 1 == api.count("abort")
+    assert 1 == len(api.calls("abort"))
     assert [] == run.jobs("clicks")
 
 
