@@ -12,16 +12,9 @@ from tap_asyncreport.config.values import Duration, Model, Renders, kind_of
 if TYPE_CHECKING:
     from tap_asyncreport.config.requesters import Requester  # noqa: TC004 - given to model_rebuild there
 
-Secret = Annotated[
-    str,
-    Field(description="Text, usually a template over `secrets`.", examples=["{{ secrets.token }}"]),
-    Renders.TEMPLATE,
-]
 Text = Annotated[str, Renders.TEMPLATE]
 Value = Annotated[Any, Renders.TEMPLATE]
 Found = Annotated[str, Renders.EXTRACTOR]
-
-
 Scopes = Annotated[Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")], Discriminator(kind_of)]
 
 
@@ -39,22 +32,22 @@ class ApiKey(Model):
         "header", alias="in", description="Where the key goes.", examples=["header"]
     )
     name: str = Field(description="Name of the header or query parameter.", examples=["X-API-TOKEN"])
-    value: Secret
+    value: Text = Field(description="The key.", examples=["{{ secrets.api_key }}"])
 
 
 class Basic(Model):
     """HTTP Basic, RFC 7617."""
 
     type: Literal["basic"]
-    username: Secret
-    password: Secret = ""
+    username: Text = Field(description="User name.", examples=["{{ secrets.username }}"])
+    password: Text = Field("", description="Password.", examples=["{{ secrets.password }}"])
 
 
 class Bearer(Model):
     """A fixed bearer token, RFC 6750."""
 
     type: Literal["bearer"]
-    token: Secret
+    token: Text = Field(description="The token.", examples=["{{ secrets.token }}"])
 
 
 class TokenPlacement(Model):
@@ -91,11 +84,21 @@ class OAuth2(TokenPlacement):
         examples=["https://login.example.com/oauth/token"],
     )
     method: Literal["POST", "GET"] = Field("POST", description="Method of the token call.", examples=["POST"])
-    client_id: Secret | None = None
-    client_secret: Secret | None = None
-    refresh_token: Secret | None = None
-    username: Secret | None = None
-    password: Secret | None = None
+    client_id: Text | None = Field(None, description="The client's id.", examples=["{{ secrets.client_id }}"])
+    client_secret: Text | None = Field(
+        None, description="The client's secret.", examples=["{{ secrets.client_secret }}"]
+    )
+    refresh_token: Text | None = Field(
+        None,
+        description="The refresh token; one that the API renews is kept for the run.",
+        examples=["{{ secrets.refresh_token }}"],
+    )
+    username: Text | None = Field(
+        None, description="User name, for the password grant.", examples=["{{ secrets.username }}"]
+    )
+    password: Text | None = Field(
+        None, description="Password, for the password grant.", examples=["{{ secrets.password }}"]
+    )
     client_auth: Literal["body", "basic"] = Field(
         "body", description="Where the client's id and secret go.", examples=["basic"]
     )
@@ -124,7 +127,10 @@ class Jwt(TokenPlacement):
     algorithm: Literal["RS256", "ES256", "HS256"] = Field(
         "RS256", description="Signature algorithm.", examples=["ES256"]
     )
-    key: Secret
+    key: Text = Field(
+        description="The key that signs: PEM for RS256 and ES256, the shared secret for HS256.",
+        examples=["{{ secrets.private_key }}"],
+    )
     claims: dict[str, Value] = Field(
         {},
         description="Claims; `iat` and `exp` are added.",
@@ -172,9 +178,11 @@ class AwsSigV4(Model):
     """AWS Signature Version 4."""
 
     type: Literal["aws_sigv4"]
-    access_key: Secret
-    secret_key: Secret
-    session_token: Secret | None = None
+    access_key: Text = Field(description="Access key id.", examples=["{{ secrets.access_key }}"])
+    secret_key: Text = Field(description="Text access key.", examples=["{{ secrets.secret_key }}"])
+    session_token: Text | None = Field(
+        None, description="Session token of temporary credentials.", examples=["{{ secrets.session_token }}"]
+    )
     region: Text = Field(description="AWS region.", examples=["eu-central-1"])
     service: Text = Field(description="AWS service name.", examples=["athena"])
 
@@ -183,10 +191,12 @@ class OAuth1(Model):
     """OAuth 1.0a, RFC 5849."""
 
     type: Literal["oauth1"]
-    consumer_key: Secret
-    consumer_secret: Secret
-    token: Secret | None = None
-    token_secret: Secret | None = None
+    consumer_key: Text = Field(description="The client's key.", examples=["{{ secrets.consumer_key }}"])
+    consumer_secret: Text = Field(description="The client's secret.", examples=["{{ secrets.consumer_secret }}"])
+    token: Text | None = Field(None, description="The user's token.", examples=["{{ secrets.token }}"])
+    token_secret: Text | None = Field(
+        None, description="The secret of the user's token.", examples=["{{ secrets.token_secret }}"]
+    )
     signature_method: Literal["HMAC-SHA1", "HMAC-SHA256", "PLAINTEXT"] = Field(
         "HMAC-SHA1", description="Signature method.", examples=["HMAC-SHA256"]
     )

@@ -116,7 +116,7 @@ class NextUrl(Model):
     """The answer names the next page's URL."""
 
     type: Literal["next_url"]
-    extractor: Extractor
+    extractor: Extractor = Field(description="The next page's URL; null or empty ends.", examples=["$.paging.next"])
 
 
 class Into(Model):
@@ -139,8 +139,8 @@ class Cursor(Model):
     """The answer holds a cursor that the next request repeats."""
 
     type: Literal["cursor"]
-    extractor: Extractor
-    into: Into
+    extractor: Extractor = Field(description="The cursor; null or empty ends.", examples=["$.nextToken"])
+    into: Into = Field(description="Where the cursor goes.", examples=[{"param": "locator"}])
     stop_on: list[Any] = Field(
         [],
         description="Cursor values that mean there is no further page, beside null and empty text.",
@@ -285,7 +285,7 @@ class DownloadTargetExtractor(Model):
 
     shorthand: ClassVar[str | None] = "extractor"
 
-    extractor: Extractor
+    extractor: Extractor = Field(description="The targets: one value, or a list of them.", examples=["$.urls"])
     none: Literal["wait", "empty"] = Field(
         "wait", description="What a completed job without a target means.", examples=["empty"]
     )

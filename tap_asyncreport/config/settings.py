@@ -18,7 +18,7 @@ class FoundBaseUrl(Model):
     """A base URL asked for once per run."""
 
     request: Requester = Field(description="The request.", examples=["GET https://login.example.com/id"])
-    extractor: Extractor
+    extractor: Extractor = Field(description="The base URL in the answer.", examples=["$.urls.base"])
     authenticator: Authentication = Field(
         "inherit", description="How that request is authenticated.", examples=["inherit"]
     )
@@ -27,7 +27,7 @@ class FoundBaseUrl(Model):
 class TokenBaseUrl(Model):
     """A base URL that the token's answer holds."""
 
-    token: Extractor
+    token: Extractor = Field(description="The base URL in the token's answer.", examples=["$.instance_url"])
 
 
 def _kind_of_base_url(value: object) -> str:

@@ -36,6 +36,7 @@ __all__ = [
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]i?B?|B)?\s*", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\S.*)", re.ASCII)
+_MILLISECOND = timedelta(milliseconds=1)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -135,16 +136,44 @@ def parse_moment(value: object) -> date | datetime:
     raise ValueError(f"{value!r} is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)")
 
 
-def _written(parse: Callable[[object], Any], pattern: str, example: str) -> list[Any]:
+def written_duration(length: timedelta) -> str:
+    """A length as people write it, in the largest unit that it is a whole number of."""
+    units = (
+        ("d", timedelta(days=1)),
+        ("h", timedelta(hours=1)),
+        ("m", timedelta(minutes=1)),
+        ("s", timedelta(seconds=1)),
+    )
+    unit, size = next(((unit, size) for unit, size in units if length and not length % size), ("ms", _MILLISECOND))
+    return f"{length / size:g}{unit}" if length else "0s"
+
+
+def written_size(size: int) -> str:
+    """A number of bytes as people write it."""
+    units = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
+    return next((f"{size // factor} {unit}" for unit, factor in units if size and not size % factor), str(size))
+
+
+def _written_rate(rate: Rate) -> str:
+    return f"{rate.calls:g}/{written_duration(rate.per)}"
+
+
+def _written_moment(moment: date | datetime) -> str:
+    return moment.isoformat()
+
+
+def _written(parse: Callable[[object], Any], write: Callable[[Any], str], pattern: str, example: str) -> list[Any]:
     return [
         BeforeValidator(parse),
-        PlainSerializer(str, return_type=str),
+        PlainSerializer(write, return_type=str),
         WithJsonSchema({"type": ["string", "integer"], "pattern": pattern, "examples": [example]}),
     ]
 
 
-Duration = Annotated[timedelta, *_written(parse_duration, r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*$|^0$", "30s")]
-CalendarStep = Annotated[Step, *_written(parse_step, r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w|mo|y)\s*$|^0$", "1d")]
-ByteSize = Annotated[int, *_written(parse_size, r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]i?)?[bB]?\s*$", "4 GiB")]
-CallRate = Annotated[Rate, *_written(parse_rate, r"^\s*\d+(\.\d+)?\s*/\s*\S+", "60/1m")]
-Moment = Annotated[date | datetime, *_written(parse_moment, r"^\d{4}-\d\d-\d\d", "2026-01-01")]
+Duration = Annotated[
+    timedelta, *_written(parse_duration, written_duration, r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*$|^0$", "30s")
+]
+CalendarStep = Annotated[Step, *_written(parse_step, str, r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w|mo|y)\s*$|^0$", "1d")]
+ByteSize = Annotated[int, *_written(parse_size, written_size, r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]i?)?[bB]?\s*$", "4 GiB")]
+CallRate = Annotated[Rate, *_written(parse_rate, _written_rate, r"^\s*\d+(\.\d+)?\s*/\s*\S+", "60/1m")]
+Moment = Annotated[date | datetime, *_written(parse_moment, _written_moment, r"^\d{4}-\d\d-\d\d", "2026-01-01")]

@@ -1,0 +1,179 @@
+"""The JSON Schema of the configuration, for editors and the docs, and single keys of it explained."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+from pydantic import PlainSerializer
+
+from tap_asyncreport.config.settings import Settings
+from tap_asyncreport.config.shapes import Shape, allowed, field_shapes, fields, is_model, shapes, type_tag
+from tap_asyncreport.config.values import Model
+from tap_asyncreport.errors import ConfigurationError, Problem
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_ONE_OR_LIST = (("Stream", "creation_requester"), ("Stream", "error_requester"), ("Retry", "on"))
+_TEXT = {"type": "string"}
+
+JsonSchema = dict[str, Any]
+
+
+def json_schema() -> JsonSchema:
+    """The schema of what a user writes; every key has a description, an example, and a default unless it is required."""
+    schema = Settings.model_json_schema(by_alias=True)
+    definitions: dict[str, JsonSchema] = schema["$defs"]
+    models = {model.__name__: model for model in _models(Settings)}
+    for name, definition in (("Settings", schema), *definitions.items()):
+        for key, described in definition.get("properties", {}).items():
+            _complete(described, definitions, models[name], key)
+            if (name, key) in _ONE_OR_LIST:
+                _one_or_list(described)
+    _loosen(schema, definitions)
+    for name, model in models.items():
+        if model.shorthand:
+            about = {"description": f"A text stands for `{model.shorthand}`."}
+            whole = definitions[name]
+            definitions[name] = {**about, "anyOf": [whole["properties"][model.shorthand], whole]}
+    return {"$schema": _DIALECT, **schema, "title": "Configuration of tap-asyncreport"}
+
+
+def _models(model: type[Model], seen: set[type[Model]] | None = None) -> Iterator[type[Model]]:
+    """A model and all that stand in it."""
+    seen = set() if seen is None else seen
+    if model in seen:
+        return
+    seen.add(model)
+    yield model
+    for key in fields(model):
+        for inner in _inner(field_shapes(model, key)):
+            yield from _models(inner, seen)
+
+
+def _inner(alternatives: tuple[Shape, ...]) -> Iterator[type[Model]]:
+    """The models in a type, also inside its lists and mappings."""
+    for shape in alternatives:
+        if is_model(shape.type):
+            yield shape.type
+        elif get_origin(shape.type) in (list, dict):
+            yield from _inner(shapes(get_args(shape.type)[-1]))
+
+
+def _complete(described: JsonSchema, definitions: Mapping[str, JsonSchema], model: type[Model], key: str) -> None:
+    """What a property lacks: what it takes from the model that it refers to, the one value of a `type`, its default."""
+    if "$ref" in described:
+        described.setdefault("description", definitions[described["$ref"].rsplit("/", 1)[1]]["description"])
+    if "const" in described:
+        described.setdefault("description", f"Which kind this is: `{described['const']}`.")
+        described.setdefault("examples", [described["const"]])
+    field = fields(model)[key]
+    described.setdefault("examples", field.examples or [])
+    write = next((note.func for note in field.metadata if isinstance(note, PlainSerializer)), None)
+    if write is not None and not field.is_required() and field.default is not None:
+        described["default"] = write(field.default)
+    elif "default" not in described and not field.is_required():
+        described["default"] = {}
+
+
+def _one_or_list(described: JsonSchema) -> None:
+    """A list of one may be written without its brackets."""
+    kinds = described.pop("anyOf", None) or [
+        {key: described.pop(key) for key in ("type", "items", "minItems") if key in described}
+    ]
+    described["anyOf"] = [*kinds, *(kind["items"] for kind in kinds if "items" in kind)]
+
+
+def _loosen(schema: JsonSchema, definitions: dict[str, JsonSchema]) -> None:
+    """What a definition or `stream_defaults` may give need not be written again."""
+    stream = definitions["Stream"]
+    schema["required"] = []
+    schema["anyOf"] = [{"required": ["streams"]}, {"required": ["definition"]}]
+    stream["required"] = ["name"]
+    defaults = {**stream, "description": "What every stream has unless it says otherwise.", "required": []}
+    schema["properties"]["stream_defaults"] = {
+        **{
+            key: value
+            for key, value in schema["properties"]["stream_defaults"].items()
+            if key in ("description", "default", "examples")
+        },
+        "$ref": "#/$defs/StreamDefaults",
+    }
+    words = definitions["Status"]["properties"]["mapping"]["additionalProperties"]
+    definitions["Status"]["properties"]["mapping"]["additionalProperties"] = {
+        "anyOf": [words, {"type": ["string", "number", "boolean", "null"]}]
+    }
+    definitions["StreamDefaults"] = defaults
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """One key: its dotted name without names of streams, and what the models say of it.
+
+    `default` is None where there is none, or none is meant; `of` is the `type` that a union's member belongs to.
+    """
+
+    key: str
+    description: str
+    default: Any
+    examples: tuple[Any, ...]
+    allowed: tuple[str, ...] = ()
+    required: bool = False
+    of: str | None = None
+
+
+def explain(key: str) -> list[KeyInfo]:
+    """A key by its dotted name or the end of it; several where it means something else for each `type`.
+
+    Names of streams may stand in it. Raises ConfigurationError, which names the nearest key, where there is none.
+    """
+    infos = list(key_infos())
+    wanted = [part for part in key.strip().split(".") if not part.isdigit()]
+    found = [info for info in infos if _fits(info.key.split("."), wanted)]
+    if not found:
+        found = [info for info in infos if info.key.split(".")[-len(wanted) :] == wanted]
+    if not found:
+        names = sorted({info.key for info in infos} | {info.key.rsplit(".", 1)[-1] for info in infos})
+        close = difflib.get_close_matches(key, names, 1)
+        hint = f"did you mean `{close[0]}`?" if close else None
+        raise ConfigurationError([Problem(f"there is no key `{key}`", hint=hint)])
+    shortest = min(len(info.key) for info in found)
+    return [info for info in found if len(info.key) == shortest]
+
+
+def _fits(known: list[str], wanted: list[str]) -> bool:
+    """Whether the wanted key is the known one, names of streams and the like aside."""
+    if known[:1] != wanted[:1] or known[-1:] != wanted[-1:]:
+        return False
+    rest = iter(wanted)
+    return all(part in rest for part in known) and len(wanted) - len(known) <= known.count("streams")
+
+
+def key_infos() -> Iterator[KeyInfo]:
+    """Every key of the configuration, from the top down, requests inside logins aside."""
+    described = json_schema()
+    yield from _infos(Settings, "", described, ())
+
+
+def _infos(model: type[Model], before: str, schema: JsonSchema, above: tuple[type[Model], ...]) -> Iterator[KeyInfo]:
+    for key in fields(model):
+        described = _property(model, key, schema)
+        yield KeyInfo(
+            before + key,
+            described["description"],
+            described.get("default"),
+            tuple(described["examples"]),
+            tuple(allowed(field_shapes(model, key))),
+            fields(model)[key].is_required(),
+            type_tag(model),
+        )
+        for inner in dict.fromkeys(_inner(field_shapes(model, key))):
+            if inner not in above and inner is not model:
+                yield from _infos(inner, f"{before}{key}.", schema, (*above, model))
+
+
+def _property(model: type[Model], key: str, schema: JsonSchema) -> JsonSchema:
+    whole = schema if model is Settings else schema["$defs"][model.__name__]
+    found: JsonSchema = (whole["anyOf"][1] if model.shorthand else whole)["properties"][key]
+    return found
