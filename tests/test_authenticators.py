@@ -18,6 +18,7 @@ from http_kit import NOW, Kit
 from sockets import answer, serving
 
 from tap_asyncreport.errors import LoginError, RequestError, TemplateError, Where
+from tap_asyncreport.http import NotReady
 
 OAUTH = {"type": "oauth2", "client_id": "me", "client_secret": "{{ secrets.client_secret }}"}
 SECRETS = {"client_secret": "s3cret/+x", "refresh": "refresh-1234", "password": "pass-12345"}
@@ -306,10 +307,31 @@ def test_a_login_that_never_answers_is_an_error_after_five_tries():
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
     kit = Kit(base_url=url, secrets=SECRETS, authenticator={**OAUTH, "token_url": "/token"})
-    with pytest.raises(RequestError, match="no connection to") as caught:
-        kit.send("GET", "/a")
-    assert ([1.0, 2.0, 4.0, 8.0], f"POST {url}/token") == (kit.clock.waits, caught.value.where.request_line)
-    assert 1 == caught.value.exit_code
+    with pytest.raises(NotReady, match=f"login: no connection to {url}") as caught:
+        kit.send("POST", "/exports")
+    assert ([1.0, 2.0, 4.0, 8.0], f"POST {url}/token") == (kit.clock.waits, caught.value.request_line)
+    assert False is caught.value.sent
+
+
+@pytest.mark.promise(4)
+def test_a_token_endpoint_that_is_down_for_a_while_does_no_lasting_harm():
+    answers = [*[answer('{"say": "s3cret/+x down"}', 503)] * 5, {"access_token": "tok-abc"}]
+    with serving(Api(*answers)) as api:
+        kit = Kit(base_url=api.url, secrets=SECRETS, authenticator={**OAUTH, "token_url": "/token"})
+        with pytest.raises(NotReady, match=r'login was answered with 503: {"say": "\*\*\* down"}'):
+            kit.send("GET", "/a")
+        assert 200 == kit.send("GET", "/a").status_code
+
+
+def test_logging_in_before_any_call_needs_it():
+    with serving(Api({"access_token": "tok-abc"})) as api:
+        kit = Kit(base_url=api.url, secrets=SECRETS, authenticator={**OAUTH, "token_url": "/token"})
+        kit.http.log_in()
+    assert ["POST /token HTTP/1.1"] == [asked.line for asked in api.asked]
+    with pytest.raises(RequestError, match="login: no connection to") as caught:
+        Kit(base_url=api.url, secrets=SECRETS, authenticator={**OAUTH, "token_url": "/token"}).http.log_in()
+    assert f"POST {api.url}/token" == caught.value.where.request_line
+    Kit().http.log_in()
 
 
 @pytest.mark.promise(26)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +10,7 @@ from http_kit import Kit
 from sockets import Reset, Silent, answer, chunked, serving
 
 from tap_asyncreport.errors import ConfigurationError, RequestError
-from tap_asyncreport.http import Broken, Call, ConnectionRefused, ReadTimeout
+from tap_asyncreport.http import Broken, ConnectionRefused, NotReady, ReadTimeout
 
 BEARER = {"type": "bearer", "token": "{{ secrets.token }}"}
 
@@ -581,7 +580,7 @@ def test_how_often_the_base_url_is_asked_for_can_be_said():
     with serving(answer("", 503)) as login:
         retry = {"max_tries": 9, "wait": "3s", "wait_max": "5s", "max_time": "14s"}
         kit = Kit(base_url={"request": {"request": f"GET {login.url}/id", "retry": retry}, "extractor": "$.url"})
-        with pytest.raises(RequestError, match="base_url was answered with 503"):
+        with pytest.raises(NotReady, match="base_url was answered with 503"):
             kit.send("GET", "/a")
     assert ([3.0, 5.0, 5.0], 4) == (kit.clock.waits, len(login.asked))
 
@@ -590,6 +589,6 @@ def test_a_stopped_run_asks_no_more():
     with serving(answer("", 503)) as login:
         kit = Kit(base_url={"request": f"GET {login.url}/id", "extractor": "$.url"})
         kit.clock.stop()
-        with pytest.raises(RequestError):
+        with pytest.raises(NotReady):
             kit.send("GET", "/a")
     assert 1 == len(login.asked)

@@ -2,7 +2,7 @@
 
 from tap_asyncreport.http.calls import Call, Exchange
 from tap_asyncreport.http.credentials import Credentials
-from tap_asyncreport.http.network import Broken, ConnectionRefused, NetworkError, ReadTimeout
+from tap_asyncreport.http.network import Broken, ConnectionRefused, NetworkError, NotReady, ReadTimeout
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
@@ -16,6 +16,7 @@ __all__ = [
     "Exchange",
     "Http",
     "NetworkError",
+    "NotReady",
     "ReadTimeout",
     "Redactor",
     "Reply",

@@ -12,7 +12,7 @@ from tap_asyncreport.errors import RequestError, Where
 from tap_asyncreport.http.bodies import body, header_pairs, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.credentials import Credentials
-from tap_asyncreport.http.network import NetworkError
+from tap_asyncreport.http.network import NetworkError, NotReady
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.retry_after import parse_retry_after
@@ -39,7 +39,7 @@ class Sender(Protocol):
 def ask(sender: Sender, call: Call, authenticator: Credentials | None, retry: Retry | None = None) -> Reply:
     """Sends a call until it has an answer other than 429 or 5xx, with growing waits; a 401 renews the token once.
 
-    Raises RequestError when the tries ran out or the run is to stop; any other answer is the caller's to judge.
+    Raises NotReady when the tries ran out or the run is to stop; any other answer is the caller's to judge.
     """
     retry = retry or Retry()
     began, wait = sender.clock.monotonic(), retry.wait.total_seconds()
@@ -55,12 +55,14 @@ def ask(sender: Sender, call: Call, authenticator: Credentials | None, retry: Re
                     reply.tell()
                     reply = sender.send(replace(call, attempt=attempt), authenticator)
         except NetworkError as error:
-            failure = RequestError(error.message, where=_where(call, error.request_line), hint=error.hint)
+            failure = NotReady(f"{call.step}: {error.message}", hint=error.hint, request_line=error.request_line)
         else:
             if reply.status_code not in _PASSING:
                 return reply
             reply.tell()
-            failure = refusal(sender.redactor, call, reply)
+            refused = refusal(sender.redactor, call, reply)
+            said = f": {refused.excerpt}" if refused.excerpt else ""
+            failure = NotReady(f"{refused.message}{said}", request_line=reply.request_line)
             asked = parse_retry_after(reply.headers.get("Retry-After"), sender.clock.now())
         late = retry.max_time and sender.clock.monotonic() + (asked or wait) - began > retry.max_time.total_seconds()
         if attempt == tries or late or sender.clock.wait(asked or wait):
@@ -73,14 +75,8 @@ def refusal(redactor: Redactor, call: Call, reply: Reply) -> RequestError:
     """The error for an answer that is no success."""
     return RequestError(
         f"{call.step} was answered with {reply.status_code}",
-        where=_where(call, reply.request_line, reply.status_code),
+        where=Where(step=call.step, request_line=reply.request_line, status_code=reply.status_code),
         excerpt=redactor.excerpt(reply.text),
-    )
-
-
-def _where(call: Call, request_line: str | None, status_code: int | None = None) -> Where:
-    return Where(
-        stream=call.stream, step=call.step, job_id=call.job_id, request_line=request_line, status_code=status_code
     )
 
 

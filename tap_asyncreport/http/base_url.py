@@ -52,7 +52,7 @@ class BaseUrl:
         return self.known
 
     def find(self) -> str | None:
-        """The base URL, None where none is configured; raises ReportError, the same each time, where not found."""
+        """The base URL, None where none is configured; raises ReportError, the same each time, or NotReady."""
         if self.known is not None or self._setting is None:
             return self.known
         with self._lock:

@@ -26,11 +26,17 @@ class Credentials:
     """What goes on a request so that the API knows us; safe to share between threads."""
 
     def apply(self, outgoing: Outgoing) -> str | None:
-        """Puts itself on the request and returns the token sent, if it is one that can be renewed; may log in first."""
+        """Puts itself on the request and returns the token sent, if it is one that can be renewed.
+
+        May log in first, and so raise LoginError, or NotReady where whoever gives tokens does not answer.
+        """
         raise NotImplementedError
 
     def refresh(self, stale: str | None) -> bool:  # noqa: ARG002
-        """Gets a new token, unless somebody already replaced `stale`; false where there is nothing to renew."""
+        """Gets a new token, unless somebody already replaced `stale`; false where there is nothing to renew.
+
+        Raises what `apply` does.
+        """
         return False
 
     def login(self) -> None:

@@ -2,6 +2,7 @@
 
 NetworkError           `sent` says whether any byte of the request left
 ├── ConnectionRefused  nothing was sent: refused, no such host, connect timeout, TLS or proxy trouble
+│   └── NotReady       nothing was sent, for want of a token or of the base URL: who gives them did not answer
 ├── ReadTimeout        sent, and no answer within the read timeout
 └── Broken             sent, and the connection was closed, reset, or the body fell short
 """
@@ -30,6 +31,10 @@ class ConnectionRefused(NetworkError):  # noqa: N818
     """No connection came about, so the API saw nothing of the request."""
 
     sent = False
+
+
+class NotReady(ConnectionRefused):
+    """What the call needs first, a token or the base URL, could not be had just now."""
 
 
 class ReadTimeout(NetworkError):  # noqa: N818

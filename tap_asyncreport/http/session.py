@@ -72,8 +72,21 @@ class Http:
         self._user_agent = f"tap-asyncreport/{_version()}"
 
     def base_url(self) -> str | None:
-        """Where paths are appended, found once per run; None where none is configured. Raises ReportError."""
+        """Where paths are appended, found once per run; None where there is none. Raises ReportError or NotReady."""
         return self._base.find()
+
+    def log_in(self) -> None:
+        """Finds the base URL and fetches the token, before any call needs them.
+
+        Raises LoginError where the credentials are refused, RequestError where nobody answers.
+        """
+        try:
+            self.base_url()
+            credentials = self._credentials("inherit", self._scope)
+            if credentials is not None:
+                credentials.login()
+        except NetworkError as error:
+            raise RequestError(error.message, where=Where(request_line=error.request_line), hint=error.hint) from None
 
     def absolute(self, url: str) -> str:
         """A full URL as it is, a path appended to `base_url`; raises ConfigurationError where there is none."""
@@ -125,7 +138,7 @@ class Http:
     def send(self, call: Call, authenticator: Credentials | None, *, stream: bool = False) -> Reply:
         """Sends a call once and returns the last answer, after redirects; without `stream`, its body is read.
 
-        Raises ConnectionRefused, ReadTimeout or Broken; RequestError for what can never be sent; what a login raises.
+        Raises ConnectionRefused, ReadTimeout or Broken; RequestError for what can never be sent; LoginError.
         """
         call = replace(call, url=with_params(self.absolute(call.url), call.params))
         self._rates.take(call.step, call.url)

@@ -56,7 +56,7 @@ class TokenCredentials(Credentials):
 
     @abstractmethod
     def fetch(self) -> Token:
-        """Gets a token from the API; raises LoginError where it is refused, RequestError where there is no answer."""
+        """Gets a token from the API; raises LoginError where it is refused, NotReady where there is no answer."""
 
     def apply(self, outgoing: Outgoing) -> str:
         token = self._current().value
