@@ -43,20 +43,10 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run reads: windows that tile [start, end) exactly, and what the user should be told about them."""
+    """What one run reads: windows that tile a span exactly, and what the user should be told about it."""
 
     windows: tuple[Window, ...]
     warnings: tuple[str, ...] = ()
-
-    @property
-    def start(self) -> datetime | None:
-        """The first instant read; None when there is nothing to read."""
-        return self.windows[0].start if self.windows else None
-
-    @property
-    def end(self) -> datetime | None:
-        """The first instant no longer read; None when there is nothing to read."""
-        return self.windows[-1].end if self.windows else None
 
 
 @dataclass(frozen=True, slots=True)
