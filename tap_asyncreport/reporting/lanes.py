@@ -89,11 +89,7 @@ class Lane:
     rows: int = 0
     size: int = 0
     error: str | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether the unit has its verdict."""
-        return self.end is not LaneEnd.OPEN
+    closed: bool = False
 
     @property
     def job_id(self) -> str | None:
@@ -108,10 +104,15 @@ class Lane:
 
     def finish(self, end: LaneEnd, at: float) -> None:
         """The unit has its verdict; a failure leaves a mark of no length."""
-        self.stop(at)
+        self.close(at)
         self.end = end
         if end is LaneEnd.FAILED:
             self.mark_failed(at)
+
+    def close(self, at: float) -> None:
+        """Nothing more will be heard of the unit."""
+        self.stop(at)
+        self.closed = True
 
     def mark_failed(self, at: float) -> None:
         """An attempt failed here."""
@@ -121,7 +122,7 @@ class Lane:
 
     def spans_until(self, at: float) -> list[Span]:
         """All spans, the present phase included."""
-        if self.ended or at <= self.since:
+        if self.closed or at <= self.since:
             return self.spans
         return [*self.spans, Span(self.phase, self.since, at)]
 

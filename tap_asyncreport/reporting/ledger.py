@@ -74,7 +74,7 @@ class RunLedger:
         with self.lock:
             for tally in self.streams.values():
                 for lane in tally.live.values():
-                    lane.stop(at)
+                    lane.close(at)
                 tally.live.clear()
                 tally.end = tally.end or StreamEnd.NOT_FINISHED
 

@@ -26,6 +26,11 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def brief(seconds: float) -> str:
+    """The time of a call: `34 ms`, or as `duration`."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration(seconds)
+
+
 def number(value: int) -> str:
     """With a comma between thousands."""
     return f"{value:,}"
