@@ -11,12 +11,15 @@ import os
 import shutil
 import tempfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from tap_asyncreport.errors import SpoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PREFIX = "tap-asyncreport-"
 LOCK = "lock"
@@ -47,6 +50,7 @@ class SpooledFile:
     charset: str | None = None
     target: Any = None
     target_number: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
     page: int = 0
 
 

@@ -85,7 +85,7 @@ class Rig:
 
 
 @contextmanager
-def rig(url: str, directory: Path | None = None, stream: Mapping[str, Any] | None = None, **top: Any) -> Iterator[Rig]:
+def rig(url: str | None, directory: Path | None = None, stream: Mapping[str, Any] | None = None, **top: Any) -> Iterator[Rig]:
     """A repository for one stream; `stream` is merged over the usual one, None drops a key."""
     merged = {key: value for key, value in {**STREAM, **(stream or {})}.items() if value is not None}
     settings = Settings.model_validate({"base_url": url, "streams": [merged], **top})

@@ -232,6 +232,13 @@ def test_an_error_says_where_it_happened_and_what_the_api_said() -> None:
     assert "`tap-asyncreport trace STREAM`" in error.hint
 
 
+def test_a_path_without_a_base_url_is_told_without_a_traceback() -> None:
+    with rig(None) as it:
+        outcome = it.repository.create(Job(Unit("orders")))
+    assert Means.FAIL == outcome.means
+    assert "there is no `base_url`" in outcome.error.message
+
+
 def test_a_template_that_cannot_be_rendered_fails_without_a_call() -> None:
     with FakeApi() as api:
         outcome, _ = created(api, json={"a": "{{ vars.nothing }}"})

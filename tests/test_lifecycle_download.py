@@ -206,14 +206,14 @@ def test_a_server_that_goes_on_wrongly_is_not_believed(tmp_path: Path, second: R
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (gzip.compress(CSV.encode() * 999)[:-4], "the gzip data ends before its trailer"),
-        (gzip.compress(CSV.encode())[:-6] + b"\0" * 6, "the gzip data is broken"),
-        (gzip.compress(b"whole") + gzip.compress(CSV.encode() * 999)[:50], "the gzip data ends before its trailer"),
-        (gzip.compress(gzip.compress(CSV.encode() * 999)[:-4]), "the gzip data ends before its trailer"),
-        (gzip.compress(b"whole") + b"rubbish", "the gzip data is broken"),
-        (zipped(("a.csv", CSV.encode()))[:-30], "the zip archive is broken"),
-        (flipped(zipped(("a.csv", CSV.encode()), ("b.csv", CSV.encode())), 40), "the zip archive is broken"),
-        (zipped(("a.csv.gz", gzip.compress(CSV.encode() * 999)[:-4])), "the gzip data ends before its trailer"),
+        (gzip.compress(CSV.encode() * 999)[:-4], "the gzip data ends in the middle: the file was cut short"),
+        (gzip.compress(CSV.encode())[:-6] + b"\0" * 6, "the gzip data is damaged"),
+        (gzip.compress(b"whole") + gzip.compress(CSV.encode() * 999)[:50], "the gzip data ends in the middle: the file was cut short"),
+        (gzip.compress(gzip.compress(CSV.encode() * 999)[:-4]), "the gzip data ends in the middle: the file was cut short"),
+        (gzip.compress(b"whole") + b"rubbish", "after the gzip data stands something else"),
+        (zipped(("a.csv", CSV.encode()))[:-30], "the zip archive is cut short or damaged"),
+        (flipped(zipped(("a.csv", CSV.encode()), ("b.csv", CSV.encode())), 40), "the member 'a.csv' of the archive is damaged"),
+        (zipped(("a.csv.gz", gzip.compress(CSV.encode() * 999)[:-4])), "the gzip data ends in the middle: the file was cut short"),
     ],
 )
 def test_a_compressed_file_that_is_broken_inside_is_fetched_again(tmp_path: Path, broken: bytes, said: str) -> None:
@@ -458,6 +458,20 @@ def test_pages_by_number_until_one_is_empty(tmp_path: Path, render: Any) -> None
 
     seen = _numbered(tmp_path, page)
     assert (Means.OK, 3, ["/rows?page=0", "/rows?page=1", "/rows?page=2", "/rows?page=3"]) == seen
+
+
+@pytest.mark.promise(14)
+def test_pages_of_xml_are_counted_by_their_elements(tmp_path: Path) -> None:
+    def page(request: Request) -> Reply:
+        n = int(request.query["offset"])
+        rows = "".join(f"<row><id>{row}</id></row>" for row in ROWS[n : n + 2])
+        return Reply(200, f"<r><rows>{rows}</rows></r>")
+
+    outcome, texts, seen = paged(
+        tmp_path, {"type": "offset", "limit": 2, "limit_param": None}, page, decode={"format": "xml", "records": "r/rows/row"}
+    )
+    assert (Means.OK, 3) == (outcome.means, len(texts))
+    assert ["/rows?offset=0", "/rows?offset=2", "/rows?offset=4"] == [request.target for request in seen]
 
 
 def _numbered(tmp_path: Path, page: Any) -> tuple[Any, int, list[str]]:

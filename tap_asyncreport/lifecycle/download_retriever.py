@@ -16,7 +16,7 @@ from tap_asyncreport.lifecycle.context import own_url
 from tap_asyncreport.lifecycle.download import Download
 from tap_asyncreport.lifecycle.expectations import Expectations
 from tap_asyncreport.lifecycle.incoming import Incoming, content_range, described, page_response, validator_of
-from tap_asyncreport.lifecycle.integrity import BrokenFile, verify
+from tap_asyncreport.lifecycle.integrity import verify
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, pages_of
 from tap_asyncreport.lifecycle.record_counts import records_in
 from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
@@ -270,11 +270,8 @@ class DownloadRetriever:
 
     def _verify(self, answer: Answer, file: SpooledFile, download: Download, scope: Mapping[str, Any]) -> None:
         try:
-            if self._context.stream.decode.compression != "none":
-                verify(file.path)
+            verify(file, self._context.stream.decode)
             self.expectations.check_file(file, answer.response, scope)
-        except BrokenFile as error:
-            raise _Stopped(self._failed(answer, str(error), download)) from error
         except TransferError as error:
             raise _Stopped(self._failed(answer, error.message, download, error.hint)) from error
 

@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tap_asyncreport.errors import TransferError
-from tap_asyncreport.lifecycle.integrity import BrokenFile, contents
+from tap_asyncreport.errors import DecodeError, TransferError
+from tap_asyncreport.lifecycle.integrity import contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +26,7 @@ class Expectations:
 
     def __init__(self, context: StreamContext) -> None:
         expect = context.stream.expect
+        self._decode = context.stream.decode
         self._rows = context.extractor(expect.rows, "expect.rows")
         checks = {name: context.extractor(getattr(expect, name), f"expect.{name}") for name in ("bytes", *_HASHES)}
         self._checks = {name: extractor for name, extractor in checks.items() if extractor is not None}
@@ -66,9 +67,11 @@ class Expectations:
         if _agrees(name, expected, got):
             return
         try:
-            if _agrees(name, expected, _measured(name, (data for file in files for data in contents(file.path)))):
+            if _agrees(
+                name, expected, _measured(name, (data for file in files for data in contents(file, self._decode)))
+            ):
                 return
-        except BrokenFile:
+        except (TransferError, DecodeError):
             pass
         raise TransferError(
             f"the download has {name} {got}, and {expected} was expected",

@@ -100,6 +100,7 @@ def described(response: Response) -> dict[str, Any]:
         "content_encoding": response.headers.get("content-encoding"),
         "name": _name(response),
         "charset": charset if isinstance(charset, str) else None,
+        "headers": response.headers,
     }
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tap_asyncreport.decoding import Observed
+from tap_asyncreport.decoding.compression import members
+from tap_asyncreport.decoding.text import texts
 from tap_asyncreport.lifecycle.integrity import contents
 
 if TYPE_CHECKING:
@@ -22,7 +25,9 @@ def records_in(
     body = response.body
     if body is not None and decode.format in ("auto", "json"):
         return len(_listed(body, response, records, scope))
-    lines = sum(1 for _ in _logical_lines(file, (decode.quote_char or "").encode()))
+    if decode.format == "xml" or (decode.format == "auto" and response.text.lstrip().startswith("<")):
+        return _elements(file, decode)
+    lines = sum(1 for _ in _logical_lines(file, decode))
     has_header = decode.format != "jsonl" and decode.header != "none"
     return max(0, lines - has_header - decode.skip_after)
 
@@ -37,10 +42,20 @@ def _listed(body: Any, response: Response, records: Extractor | None, scope: Map
     return body if isinstance(body, list) else [body]
 
 
-def _logical_lines(file: SpooledFile, quote: bytes) -> Iterator[None]:
+def _elements(file: SpooledFile, decode: Decode) -> int:
+    from tap_asyncreport.decoding.xml_rows import XmlRecords
+
+    found = 0
+    for member in members(file, decode):
+        found += sum(1 for _ in XmlRecords(texts(member, decode, file.charset, Observed()), decode.records))
+    return found
+
+
+def _logical_lines(file: SpooledFile, decode: Decode) -> Iterator[None]:
     """The lines that are not empty; a line break between quotes ends none."""
+    quote = (decode.quote_char or "").encode()
     inside, filled = False, False
-    for data in contents(file.path):
+    for data in contents(file, decode):
         for line in data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").splitlines(keepends=True):
             inside ^= bool(quote) and line.count(quote) % 2 == 1
             filled = filled or bool(line.strip())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tap_asyncreport.errors import LoginError, ReportError, RequestError, Where
+from tap_asyncreport.errors import ConfigurationError, LoginError, ReportError, RequestError, Where
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.network import NetworkError
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
@@ -173,6 +173,9 @@ class Requester:
             return Answer(Means.FAIL, where=where, error=error.within(where))
         except NetworkError as error:
             return self._lost(error, where)
+        except ConfigurationError as error:
+            hint = next((problem.hint for problem in error.problems), None)
+            return Answer(Means.FAIL, where=where, error=RequestError(error.message, where=where, hint=hint))
 
     def _ask(
         self,
