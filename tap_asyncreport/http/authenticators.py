@@ -22,8 +22,7 @@ from tap_asyncreport.http.signatures import AwsCredentials, OAuth1Credentials
 from tap_asyncreport.http.tokens import Slot
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
+    from tap_asyncreport.config.values import Model
     from tap_asyncreport.templates import Templates
 
 
@@ -37,7 +36,7 @@ class Authenticators:
         self._slots: dict[tuple[str, str], Slot] = {}
 
     def credentials(
-        self, model: BaseModel, scope: Mapping[str, Any], of_login: Callable[[Any], Credentials | None]
+        self, model: Model, scope: Mapping[str, Any], of_login: Callable[[Any], Credentials | None]
     ) -> Credentials | None:
         """The credentials of a model within these names; `of_login` gives those of a session's login request."""
         if isinstance(model, NoAuthenticator):
@@ -51,9 +50,7 @@ class Authenticators:
             return self._login(model, rendering, of_login)
         return fixed(model, rendering)
 
-    def _login(
-        self, model: BaseModel, rendering: Rendering, of_login: Callable[[Any], Credentials | None]
-    ) -> Credentials:
+    def _login(self, model: Model, rendering: Rendering, of_login: Callable[[Any], Credentials | None]) -> Credentials:
         slot = self._slot(model, rendering)
         if isinstance(model, OAuth2):
             return OAuth2Credentials(model, rendering, self._sender, slot)
@@ -64,7 +61,7 @@ class Authenticators:
         assert isinstance(model, GoogleServiceAccount)
         return GoogleCredentials(model, rendering, self._sender, slot)
 
-    def _slot(self, model: BaseModel, rendering: Rendering) -> Slot:
+    def _slot(self, model: Model, rendering: Rendering) -> Slot:
         written = model.model_dump(by_alias=True)
         key = (model.model_dump_json(by_alias=True), rendering.same(written))
         with self._lock:

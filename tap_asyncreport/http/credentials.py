@@ -12,8 +12,7 @@ from tap_asyncreport.errors import LoginError
 from tap_asyncreport.response import Response
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
+    from tap_asyncreport.config.values import Model
     from tap_asyncreport.http.calls import Outgoing
     from tap_asyncreport.http.redaction import Redactor
     from tap_asyncreport.templates import Template, Templates
@@ -128,7 +127,7 @@ def basic_header(username: str, password: str, redactor: Redactor) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
-def fixed(model: BaseModel, rendering: Rendering) -> Credentials | None:
+def fixed(model: Model, rendering: Rendering) -> Credentials | None:
     """The credentials of an authenticator that needs no call and no signature; None for any other."""
     if isinstance(model, ApiKey):
         value = rendering.secret(model.value, "value")

@@ -27,9 +27,8 @@ from tap_asyncreport.http.wire import Wire
 from tap_asyncreport.templates.text import as_text
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from tap_asyncreport.config.settings import Settings
+    from tap_asyncreport.config.values import Model
     from tap_asyncreport.templates import Templates
 
 _SMALL_BODY = 64 * 1024
@@ -105,7 +104,7 @@ class Http:
 
     def credentials(
         self,
-        spec: Literal["inherit", "none"] | BaseModel | None,
+        spec: Literal["inherit", "none"] | Model | None,
         url: str,
         scope: Mapping[str, Any] | None = None,
     ) -> Credentials | None:

@@ -111,7 +111,7 @@ class _SecurePool(_Pool, urllib3.HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-def _pools(clock: Clock, plain: type, secure: type) -> dict[str, Any]:
+def _pool_classes(clock: Clock, plain: type, secure: type) -> dict[str, Any]:
     return {
         "http": type("Pool", (_Pool,), {"clock": clock, "ConnectionCls": plain}),
         "https": type("SecurePool", (_SecurePool,), {"clock": clock, "ConnectionCls": secure}),
@@ -128,19 +128,19 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._clock, _Connection, _SecureConnection)
+        self.poolmanager.pool_classes_by_scheme = _pool_classes(self._clock, _Connection, _SecureConnection)
 
-    def manager(self, proxy: str | None) -> Any:
+    def pools(self, proxy: str | None) -> Any:
         """The pools for a proxy, or for none; raises InvalidSchema for a SOCKS proxy without PySocks."""
         if proxy is None:
             return self.poolmanager
         with self._lock:
             known = proxy in self.proxy_manager
-            manager = self.proxy_manager_for(proxy)
+            pools = self.proxy_manager_for(proxy)
             if not known:
                 plain, secure = _through_socks() if is_socks(proxy) else (_Connection, _SecureConnection)
-                manager.pool_classes_by_scheme = _pools(self._clock, plain, secure)
-            return manager
+                pools.pool_classes_by_scheme = _pool_classes(self._clock, plain, secure)
+            return pools
 
 
 def is_socks(proxy: str) -> bool:
@@ -169,7 +169,7 @@ class Wire:
         proxy = proxy_for(url)
         self._redactor.add(urlsplit(proxy or "").password)
         try:
-            pool = self._adapter.manager(proxy).connection_from_host(
+            pool = self._adapter.pools(proxy).connection_from_host(
                 origin.host.strip("[]"), origin.port, origin.scheme, pool_kwargs=_trust(origin.scheme)
             )
         except (urllib3.exceptions.HTTPError, ValueError) as error:
