@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tap_asyncreport.job import JobEvent, JobEventKind, Unit
@@ -12,13 +13,16 @@ from tap_asyncreport.reporting.ledger import RunLedger
 Emit = Callable[[str, str, float, dict[str, Any]], None]
 """Takes the type of a point (`counter`, `timer`), the metric's name, its value and its tags."""
 
+Point = tuple[str, str, float, dict[str, Any]]
+
 EVERY = 60.0
 
 
 class MetricsFeed:
-    """Emits rows per stream, time per job, and calls per step and status, each counted once.
+    """Emits time per job, and calls per step and status, each counted once; rows are the SDK's own to count.
 
-    Names are those of the SDK: `record_count`, `job_duration`, `http_request_count`, `http_request_duration`.
+    Names are those of the SDK: `job_duration` (the median of the jobs that ended since the last point, and how many
+    those are), `http_request_count`, `http_request_duration` (all seconds of a step's calls).
     """
 
     def __init__(self, ledger: RunLedger, emit: Emit) -> None:
@@ -27,9 +31,10 @@ class MetricsFeed:
         self._told: dict[tuple[str, ...], float] = {}
         self._told_at = ledger.started
         self._created_at: dict[Unit, float] = {}
+        self._times: dict[tuple[str, str], list[float]] = {}
 
     def observe(self, events: Sequence[JobEvent]) -> None:
-        """Emits the time of each job that ended, and each minute what was counted since; after the ledger."""
+        """Takes the times of jobs, and emits each minute what was counted since; after the ledger."""
         for event in events:
             self._time(event)
         if events and events[-1].at - self._told_at >= EVERY:
@@ -38,9 +43,13 @@ class MetricsFeed:
 
     def flush(self) -> None:
         """Emits what was counted since the last time."""
+        times, self._times = self._times, {}
+        for (stream, status), seconds in times.items():
+            tags = {"stream": stream, "status": status, "count": len(seconds)}
+            self._emit("timer", "job_duration", statistics.median(seconds), tags)
         with self._ledger.lock:
-            counted = list(self._counted())
-        for kind, metric, value, tags in counted:
+            points = list(self._calls())
+        for kind, metric, value, tags in points:
             self._emit(kind, metric, value, tags)
 
     def _time(self, event: JobEvent) -> None:
@@ -50,22 +59,16 @@ class MetricsFeed:
             created_at = self._created_at.pop(event.unit, None)
             if created_at is not None and event.kind is not JobEventKind.KEPT:
                 status = "succeeded" if event.kind is JobEventKind.COMPLETED else "failed"
-                tags = {"stream": event.unit.stream, "job_id": event.job.id if event.job else None, "status": status}
-                self._emit("timer", "job_duration", event.at - created_at, tags)
+                self._times.setdefault((event.unit.stream, status), []).append(event.at - created_at)
 
-    def _counted(self) -> Sequence[tuple[str, str, float, dict[str, Any]]]:
-        points: list[tuple[str, str, float, dict[str, Any]]] = []
-        for name, tally in self._ledger.streams.items():
-            if rows := self._more(("rows", name), tally.rows_out):
-                points.append(("counter", "record_count", rows, {"stream": name}))
+    def _calls(self) -> Iterator[Point]:
         for step, calls in self._ledger.calls.items():
             for status, count in calls.statuses.items():
                 if more := self._more(("calls", step, status), count):
                     tags = {"endpoint": step, "http_status_code": status}
-                    points.append(("counter", "http_request_count", more, tags))
+                    yield "counter", "http_request_count", more, tags
             if seconds := self._more(("seconds", step), calls.seconds):
-                points.append(("timer", "http_request_duration", seconds, {"endpoint": step}))
-        return points
+                yield "timer", "http_request_duration", seconds, {"endpoint": step}
 
     def _more(self, key: tuple[str, ...], value: float) -> float:
         more = value - self._told.get(key, 0)
