@@ -70,7 +70,7 @@ def _complete(described: JsonSchema, definitions: Mapping[str, JsonSchema], mode
         described.setdefault("examples", [described["const"]])
     field = fields(model)[key]
     described.setdefault("examples", field.examples or [])
-    write = next((note.func for note in field.metadata if isinstance(note, PlainSerializer)), None)
+    write: Any = next((note.func for note in field.metadata if isinstance(note, PlainSerializer)), None)
     if write is not None and not field.is_required() and field.default is not None:
         described["default"] = write(field.default)
     elif "default" not in described and not field.is_required():

@@ -140,6 +140,5 @@ class _Reader:
             self._fail(f"a comma or `{end}` is expected here")
 
     def _comma_hint(self) -> str | None:
-        return (
-            "JSON has no comments and no single quotes; a .yaml file may have both" if self._next() in "/#'" else None
-        )
+        stranger = self._next() in ("/", "#", "'")
+        return "JSON has no comments and no single quotes; a .yaml file may have both" if stranger else None

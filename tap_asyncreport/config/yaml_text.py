@@ -21,6 +21,9 @@ _WORDS: dict[str, Any] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+# YAML 1.1 takes these for line breaks, YAML 1.2 and people do not
+_HIDDEN = {ord(mark): place for mark, place in zip("\x85\u2028\u2029", "\ue010\ue011\ue012", strict=True)}
+_SHOWN = {ord(place): chr(mark) for mark, place in _HIDDEN.items()}
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _MOST_NODES = 200_000
@@ -35,7 +38,7 @@ def read_yaml(file: FileText) -> tuple[Located, list[Problem]]:
     Only `true`, `false`, `null`, `~` and numbers are more than text: dates, `NO`, `1:30` and `012` stay as written.
     """
     try:
-        node = yaml.compose(file.text, _loader())
+        node = yaml.compose(file.text.translate(_HIDDEN), _loader())
     except yaml.YAMLError as error:
         raise BadSyntax(_syntax_problem(file, error)) from None
     except RecursionError:
@@ -107,12 +110,11 @@ class _Builder:
             elif key.value == "<<" and not key.style:
                 inherited += self._inherited(value)
             else:
-                if key.value in mapping:
-                    before = mapping[key.value].place.line
-                    self.problems.append(
-                        self._problem(key, f"the key stands twice, first in line {before}", key=key.value)
-                    )
-                mapping[key.value] = self.build(value, self.place(key))
+                name = key.value.translate(_SHOWN)
+                if name in mapping:
+                    before = mapping[name].place.line
+                    self.problems.append(self._problem(key, f"the key stands twice, first in line {before}", key=name))
+                mapping[name] = self.build(value, self.place(key))
         for other in inherited:
             mapping = {**other, **mapping}
         return mapping
@@ -136,9 +138,8 @@ class _Builder:
         return self._file.text[node.start_mark.index : node.end_mark.index]
 
     def _scalar(self, node: Any) -> Any:
-        if node.style or node.tag in (_TEXT_TAG, "!"):
-            return node.value
-        return core_scalar(node.value)
+        text = node.value.translate(_SHOWN)
+        return text if node.style or node.tag in (_TEXT_TAG, "!") else core_scalar(text)
 
 
 def core_scalar(text: str) -> Any:
