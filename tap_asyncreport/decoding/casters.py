@@ -12,6 +12,7 @@ import msgspec
 
 from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.fields import Field
+from tap_asyncreport.decoding.json_path import Step, look
 from tap_asyncreport.decoding.json_text import Constant
 from tap_asyncreport.decoding.rules import rule_check
 from tap_asyncreport.decoding.source import Misfit, Observed, misfit
@@ -95,28 +96,29 @@ class Caster:
 
     def _text(self, text: str | None) -> str:
         if text is None or text in self.field.nulls:
-            return self._null()
+            return self.null()
         if self.field.type in ("object", "array"):
             return self._checked(self._structure(text))
         try:
             return self._checked(self._read(text))
         except NonFinite:
-            self._lose(text)
+            self._lose()
             if len(self._lost) < _MEMO_LIMIT:
                 self._lost.add(text)
-            return self._null()
+            return self.null()
 
-    def _null(self) -> str:
+    def null(self) -> str:
+        """JSON for a value that is missing; raises Misfit where the schema allows none."""
         if not self.field.nullable:
             raise Misfit("is null, which the schema does not allow")
         return "null"
 
-    def _lose(self, text: str) -> None:
+    def _lose(self) -> None:
         if self._non_finite == "error":
             raise Misfit("is not a number that JSON or a double can hold", "`decode.non_finite: null` makes it null")
 
-    def _count_lost(self, text: str) -> None:
-        self._lose(text)
+    def _count_lost(self, _: str) -> None:
+        self._lose()
         self._observed.non_finite += 1
 
     def _checked(self, value: str) -> str:
@@ -137,10 +139,10 @@ class Caster:
     def _value(self, value: Any) -> str:
         kind = self.field.type
         if value is None:
-            return self._null()
+            return self.null()
         if isinstance(value, Constant) and kind not in NUMERIC:
             self._count_lost(value)
-            return self._null()
+            return self.null()
         if kind == "any" and not (type(value) is str and value in self.field.nulls):
             return self._checked(json_text.write(value, self._count_lost))
         if isinstance(value, dict | list):
@@ -149,7 +151,7 @@ class Caster:
         if kind in ("object", "array") and type(value) is not str:
             raise Misfit(f"is not an {kind}")
         if kind == "string" and type(value) is str:
-            return self._null() if text in self.field.nulls else self._checked(json_text.text_of(text))
+            return self.null() if text in self.field.nulls else self._checked(json_text.text_of(text))
         known = self._text(str(text))
         self._observed.non_finite += text in self._lost
         return known
@@ -221,6 +223,29 @@ class Caster:
         except (TypeError, ValueError):
             pass
         return None
+
+
+class InnerCaster:
+    """Reads a value that lies inside the JSON text of a table's cells."""
+
+    def __init__(self, caster: Caster, steps: Sequence[Step]) -> None:
+        self.field = caster.field
+        self._caster = caster
+        self._steps = steps
+
+    def column(self, texts: Texts, place: Place) -> tuple[Sequence[str], bool]:
+        """JSON for what stands in each cell; raises DecodeError for a cell that is not JSON."""
+        return [self._caster.value(self._inside(text, place(row)), place(row)) for row, text in enumerate(texts)], False
+
+    def _inside(self, text: str | None, place: str) -> Any:
+        if not text:
+            return None
+        try:
+            value = json_text.parse(text)
+        except (ValueError, RecursionError):
+            why = Misfit("is not JSON, and the column's `source` looks into it")
+            raise misfit(place, self.field.name, text, why) from None
+        return next(look(value, self._steps), None)
 
 
 def _article(kind: str) -> str:

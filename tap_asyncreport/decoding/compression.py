@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from tap_asyncreport.config.streams import Decode
+from tap_asyncreport.config.decoding import Decode
 from tap_asyncreport.decoding.source import Source
 from tap_asyncreport.errors import DecodeError, TransferError
 
@@ -185,7 +185,7 @@ def _inflated(inflater: zlib._Decompress, block: bytes, budget: Budget) -> Itera
 def _unzipped(stream: ByteStream, decode: Decode, budget: Budget, room: Path, depth: int) -> Iterator[ByteStream]:
     with stream.seekable(room) as file:
         try:
-            archive = zipfile.ZipFile(file)  # type: ignore[arg-type]
+            archive = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise TransferError(f"the zip archive is cut short or damaged: {error}") from None
         infos = archive.infolist()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from tap_asyncreport.config.streams import Decode, Header
-from tap_asyncreport.decoding.dialect import Dialect, Incomplete, line_ends, uniform
+from tap_asyncreport.config.decoding import Decode, Header
+from tap_asyncreport.decoding.dialect import Dialect, Incomplete, line_ends
 from tap_asyncreport.errors import DecodeError, excerpt
 
 _PREAMBLE_CHARACTERS = 1024 * 1024
@@ -220,12 +220,10 @@ class Delimited:
     def _parse(self, text: str, names: Sequence[str]) -> Batch | None:
         if not text:
             return None
-        width, first = len(names), self._line
-        columns = self._dialect.columns(text, width)
+        columns = self._dialect.columns(text, len(names))
+        place = self._places(text)
         if columns is None:
-            return self._loose(self._dialect.rows(text), names, text)
-        bare = self._dialect.is_bare(text)
-        place = (lambda row: f"line {first + row}") if bare else self._places(text)
+            return self._loose(self._dialect.rows(text), names, place)
         return self._without_skipped(Batch(columns, len(columns[0]), place), names)
 
     def _places(self, text: str) -> Callable[[int], str]:
@@ -238,11 +236,9 @@ class Delimited:
 
         return place
 
-    def _loose(self, rows: list[list[str]], names: Sequence[str], text: str) -> Batch:
-        """Rows of perhaps unequal length, made equal or refused."""
-        width, place = len(names), self._places(text)
-        if uniform(rows, width):
-            return self._without_skipped(Batch(list(zip(*rows, strict=True)), len(rows), place), names)
+    def _loose(self, rows: list[list[str]], names: Sequence[str], place: Callable[[int], str]) -> Batch:
+        """Rows of unequal length, made equal or refused."""
+        width = len(names)
         keep = [not self._skips(row, names) for row in rows]
         numbers = list(compress(range(len(rows)), keep))
         equal = [self._equal(rows[number], width, place, number) for number in numbers]
@@ -253,7 +249,7 @@ class Delimited:
         if len(row) == width:
             return row
         if len(row) < width and self._decode.short_rows == "null":
-            return row + [None] * (width - len(row))  # type: ignore[list-item]
+            return row + [None] * (width - len(row))
         if len(row) > width and self._decode.long_rows == "drop":
             return row[:width]
         key = "short_rows: null" if len(row) < width else "long_rows: drop"

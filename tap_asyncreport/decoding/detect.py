@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from tap_asyncreport.config.streams import Decode, Header
+from tap_asyncreport.config.decoding import Decode, Header
 from tap_asyncreport.decoding.compression import ByteStream
 from tap_asyncreport.decoding.source import Source
 from tap_asyncreport.decoding.text import encoding_of
-from tap_asyncreport.errors import DecodeError
+from tap_asyncreport.errors import DecodeError, excerpt
 
 LOOK_BYTES = 64 * 1024
 BINARY = (b"PAR1", b"PK\x03\x04")
@@ -16,6 +16,7 @@ _HTML = re.compile(
     r"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|title)\b", re.IGNORECASE | re.DOTALL
 )
 _JSON_START = re.compile(r'\{\s*["}]|\[\s*(?:[\[{"\]\d]|-\d|true\b|false\b|null\b)')
+_JSON_OBJECTS = re.compile(r'\{\s*["}]|\[\s*[\[{"\]]')
 _TYPES = (
     ("tab-separated", "tsv"),
     ("csv", "csv"),
@@ -44,7 +45,7 @@ def format_of(stream: ByteStream, source: Source, decode: Decode) -> str:
     if _HTML.match(text) and decode.format != "xml":
         raise DecodeError(
             "an HTML page came instead of the report",
-            excerpt=text,
+            excerpt=excerpt(text),
             hint="a login or error page? see `download_retriever` and `responses`",
         )
     return _from_text(text, source, stream.name, decode) if decode.format == "auto" else decode.format
@@ -86,11 +87,9 @@ def _said(content_type: str | None, name: str | None) -> str | None:
     return {"tab": "tsv", "ndjson": "jsonl"}.get(ending, ending)
 
 
-def refuse_page(head: str) -> None:
-    """Raise DecodeError where a table was expected and JSON or markup came; for streams that know no columns."""
-    if _JSON_START.match(head.lstrip()) or re.match(r"\s*<[?!\w]", head):
+def refuse_page(head: str, *, nothing_known: bool) -> None:
+    """Raise DecodeError where a table was expected and JSON came, or markup where no column is known that would tell."""
+    if _JSON_OBJECTS.match(head.lstrip()) or (nothing_known and re.match(r"\s*<[?!\w]", head)):
         raise DecodeError(
-            "JSON or markup came where a table was expected",
-            excerpt=head,
-            hint="an error page? else see `decode.format`; declare `primary_keys` or `columns` so that it is told for sure",
+            "JSON or markup came where a table was expected", excerpt=excerpt(head), hint="an error page? else see `decode.format`"
         )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
-from tap_asyncreport.config.streams import Decode
+from tap_asyncreport.config.decoding import Decode
 from tap_asyncreport.errors import DecodeError, excerpt
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_ROWS_AT_ONCE = 400
+_FEW = 4
 
 
 def line_ends(text: str) -> int:
@@ -62,14 +64,20 @@ class Dialect:
         return (self.quote is None or self.quote not in text) and (self.escape is None or self.escape not in text)
 
     def columns(self, text: str, width: int) -> list[list[str]] | None:
-        """The fields of whole records by column, or None where the quick ways do not serve: the csv module must look."""
-        if width < 2 or (len(text) * 4 > self.max_field and self._longest(text) * 4 > self.max_field):  # noqa: PLR2004
-            return None
+        """The fields of whole records by column, or None where rows are of unequal length; raises as `rows` does."""
+        if width > 1 and (len(text) * 4 <= self.max_field or self._longest(text) * 4 <= self.max_field):
+            quick = self._quickly(text, width)
+            if quick is not None:
+                return quick
+        return self._cut_by_csv(text, width)
+
+    def _quickly(self, text: str, width: int) -> list[list[str]] | None:
         if self.is_bare(text):
             return self._cut_bare(text, width)
-        if self.escape is None and self.quote is not None and text[0] == self.quote:
-            return self._cut_quoted(text, width, self.quote)
-        return None
+        if self.escape is not None or self.quote is None:
+            return None
+        quoted = self._cut_quoted(text, width, self.quote) if text[0] == self.quote else None
+        return self._cut_mixed(text, width, self.quote) if quoted is None else quoted
 
     def _longest(self, text: str) -> int:
         return max(map(len, text.split(self.delimiter)))
@@ -94,14 +102,57 @@ class Dialect:
         rows = len(flat) // (width + 1)
         return _by_column(flat, width, rows) if body.count(quote) == 2 * width * rows else None
 
+    def _cut_mixed(self, text: str, width: int, quote: str) -> list[list[str]] | None:
+        """Where few lines hold quotes, each a whole record: those by the csv module, the others with the quick cut."""
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        lines = text.removesuffix("\n").split("\n")
+        numbers = [number for number, line in enumerate(lines) if quote in line]
+        if len(numbers) * _FEW > len(lines) or "\r" in text or any(lines[n].count(quote) % 2 for n in numbers):
+            return None
+        patches = []
+        try:
+            rows = list(self._reader(iter([lines[number] for number in numbers])))
+        except csv.Error:
+            return None
+        if len(rows) != len(numbers):
+            return None
+        for number, row in zip(numbers, rows, strict=True):
+            for column, field in enumerate(row):
+                if self.delimiter in field:
+                    patches.append((column, number, field))
+                    row[column] = ""
+            lines[number] = self.delimiter.join(row)
+        columns = self._cut_bare("\n".join(lines), width)
+        if columns is not None:
+            for column, number, field in patches:
+                columns[column][number] = field
+        return columns
+
+    def _cut_by_csv(self, text: str, width: int) -> list[list[str]] | None:
+        columns: list[list[str]] = [[] for _ in range(width)]
+        with self._field_limit():
+            reader = self._reader(physical_lines(text))
+            while some := list(islice(reader, _ROWS_AT_ONCE)):  # few at a time stay in the processor's cache
+                rows = list(filter(None, some))
+                if not uniform(rows, width):
+                    return None
+                for column, fields in zip(columns, zip(*rows, strict=True), strict=bool(rows)):
+                    column.extend(fields)
+        self._check_lengths(text, columns)
+        return columns
+
+    def _check_lengths(self, text: str, fields: Iterable[Iterable[str]]) -> None:
+        if len(text) * 4 > self.max_field and not text.isascii():
+            for field in chain.from_iterable(fields):
+                if len(field) * 4 > self.max_field and len(field.encode()) > self.max_field:
+                    raise csv.Error("field larger than field limit")
+
     def rows(self, text: str) -> list[list[str]]:
         """The records as the csv module reads them, strictly; blank lines are none. Raises Incomplete, or csv.Error."""
         with self._field_limit():
             rows = list(filter(None, self._reader(physical_lines(text))))
-        if len(text) * 4 > self.max_field and not text.isascii():
-            for field in chain.from_iterable(rows):
-                if len(field) * 4 > self.max_field and len(field.encode()) > self.max_field:
-                    raise csv.Error("field larger than field limit")
+        self._check_lengths(text, rows)
         return rows
 
     def first(self, text: str) -> tuple[list[str], int]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tap_asyncreport.config.streams import Column, Decode, Stream
+from tap_asyncreport.config.decoding import Column, Decode
+from tap_asyncreport.config.streams import Stream
 from tap_asyncreport.errors import ConfigurationError, Problem
 
 ANY_TYPE = ["array", "boolean", "integer", "null", "number", "object", "string"]

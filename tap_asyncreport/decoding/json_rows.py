@@ -16,8 +16,10 @@ from tap_asyncreport.decoding import json_path, json_text
 from tap_asyncreport.decoding.casters import Caster
 from tap_asyncreport.decoding.fields import Field, undeclared
 from tap_asyncreport.decoding.json_scan import Block
-from tap_asyncreport.decoding.layout import Columns, Given
-from tap_asyncreport.decoding.source import Observed, shown
+from tap_asyncreport.decoding.layout import Given
+from tap_asyncreport.decoding.setup import Setup
+from tap_asyncreport.decoding.shaping import Shaper
+from tap_asyncreport.decoding.source import shown
 from tap_asyncreport.errors import DecodeError, excerpt
 
 _SOME_DIGITS = re.compile(rb"[0-9][0-9]")
@@ -46,24 +48,23 @@ class JsonRows:
 
     def __init__(
         self,
-        columns: Columns,
+        setup: Setup,
         given: Given,
-        observed: Observed,
-        *,
         prefix: bytes,
         suffix: bytes,
+        *,
         head: str,
-        watched: str | None,
-        rows_of: Callable[[Any, str], Iterator[Any]] | None,
+        shape: Shaper | None,
         find: Callable[[Field], Callable[[Any], Any]],
     ) -> None:
+        columns = setup.columns
         self._columns = columns
         self._given = given
-        self._observed = observed
+        self._observed = setup.observed
         self._prefix = prefix
         self._head = head
-        self._watched = watched
-        self._rows_of = rows_of
+        self._watched = setup.stream.replication_key
+        self._rows_of = shape
         self._find = find
         self._known: set[tuple[str, ...]] = set()
         self._found_any = False
@@ -125,7 +126,7 @@ class JsonRows:
                 self._observed.rows += count
                 self._found_any = self._found_any or count > 0
                 return self._framed(data), count
-        return self.written(_parsed(block))
+        return self.written(parsed(block))
 
     def _framed(self, data: bytes) -> bytes:
         between = self._ending + self._prefix
@@ -297,7 +298,7 @@ def finder(of: Field, complex_path: Callable[[str], Callable[[Any], Any]]) -> Ca
     return lambda record: next(json_path.look(record, steps), _MISSING)
 
 
-def _parsed(block: Block) -> Iterator[tuple[str, Any]]:
+def parsed(block: Block) -> Iterator[tuple[str, Any]]:
     """Each record of a block with its place."""
     texts = block.items if block.items is not None else block.data.split(b"\n")
     for number, text in enumerate(texts, block.first):

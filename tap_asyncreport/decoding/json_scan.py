@@ -33,6 +33,10 @@ class Block:
     data: bytes = b""
     unit: str = "record"
 
+    def count(self) -> int:
+        """How many records it holds."""
+        return len(self.items) if self.items is not None else sum(map(bool, map(bytes.strip, self.data.split(b"\n"))))
+
 
 class Cursor:
     """Goes through JSON text from the front; holds no more than one record, or one block of them."""

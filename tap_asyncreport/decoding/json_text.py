@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -74,18 +77,24 @@ def write(value: Any, non_finite: Callable[[str], None]) -> str:
 
 
 def from_python(value: Any) -> Any:
-    """A plain Python value (a template's result, a cell of a sheet) in the form that `parse` gives."""
-    from datetime import date, datetime
-    from decimal import Decimal
-
+    """A plain Python value in the form that `parse` gives; what lists and mappings hold stays as it is."""
     if value is None or isinstance(value, str | bool | dict | list | tuple):
         return value
     if isinstance(value, int):
         return Number(value)
     if isinstance(value, float):
-        return Number(repr(value)) if value - value == 0 else Constant(value)
+        return Number(repr(value)) if math.isfinite(value) else Constant(value)
     if isinstance(value, Decimal):
         return Number(value) if value.is_finite() else Constant(value)
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return str(value)
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def exact(value: Any) -> Any:
+    """A plain Python value, with all inside it, in the form that `parse` gives."""
+    if isinstance(value, dict):
+        return {str(key): exact(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [exact(part) for part in value]
+    if isinstance(value, bytes):
+        return value.decode()
+    return from_python(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tap_asyncreport.config.streams import Stream
 from tap_asyncreport.decoding import json_path, json_text
-from tap_asyncreport.decoding.casters import Caster
+from tap_asyncreport.decoding.casters import Caster, InnerCaster
 from tap_asyncreport.decoding.fields import Field, declared_fields, undeclared
 from tap_asyncreport.decoding.source import Misfit, Observed, misfit
 from tap_asyncreport.errors import DecodeError, excerpt
@@ -32,7 +32,7 @@ class Given:
 class Layout:
     """The columns of one kind of file: `taken` by position, `constants` written for every row, `per_row` after them."""
 
-    taken: list[tuple[int, Caster]]
+    taken: list[tuple[int, Caster | InnerCaster]]
     constants: list[tuple[str, str]]
 
 
@@ -73,6 +73,12 @@ class Columns:
     def wanted(self, name: str) -> bool:
         """Whether a column is read: it is written, or a template looks at it."""
         return self.emitted(name) or self._needed is None or name in self._needed
+
+    def reads(self, source: str) -> bool:
+        """Whether anything is made of a column of the file."""
+        if self.declared is None or source not in self._sources:
+            return self.wanted(source)
+        return any(self.wanted(of.name) for of in self.declared if json_path.first_key(of.source) == source)
 
     def caster(self, of: Field) -> Caster:
         """The caster of a column, made once."""
@@ -124,7 +130,7 @@ class Columns:
     def layout(self, names: Sequence[str], kind: str, given: Given, head: str) -> Layout:
         """Where each column of a table with these names goes; raises DecodeError where it is not the report."""
         at = {name: number for number, name in enumerate(names)}
-        taken: list[tuple[int, Caster]] = []
+        taken: list[tuple[int, Caster | InnerCaster]] = []
         constants: list[tuple[str, str]] = []
         found = 0
         for of in self.fields_for(names, kind):
@@ -134,7 +140,7 @@ class Columns:
             if key in at:
                 found += 1
                 if self.wanted(of.name):
-                    taken.append((at[key], self.caster(of)))
+                    taken.append((at[key], self._cell_caster(of)))
             elif of.name not in given.partition and self.wanted(of.name):
                 constants.append((of.name, self._missing(of, names, head)))
         self._recognise(names, found, given, head)
@@ -145,6 +151,11 @@ class Columns:
         ]
         return Layout(taken, constants)
 
+    def _cell_caster(self, of: Field) -> Caster | InnerCaster:
+        """The caster for a table's cells; a path that goes on below the column looks into the JSON of each cell."""
+        steps = json_path.steps_of(of.source) if of.is_path else None
+        return self.caster(of) if not steps or len(steps) == 1 else InnerCaster(self.caster(of), steps[1:])
+
     def _has(self, name: str, at: Mapping[str, int]) -> bool:
         of = self.by_name.get(name)
         return (json_path.first_key(of.source) if of else name) in at
@@ -153,7 +164,7 @@ class Columns:
         if of.name in self.keys:
             raise self.not_the_report(of.name, names, head)
         try:
-            return self.caster(of)._null()  # noqa: SLF001
+            return self.caster(of).null()
         except Misfit as why:
             raise misfit("the file lacks a column", of.name, "null", why) from None
 

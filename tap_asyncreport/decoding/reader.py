@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,8 @@ from tap_asyncreport.decoding.compression import ByteStream, members
 from tap_asyncreport.decoding.detect import BINARY, LOOK_BYTES, beginning
 from tap_asyncreport.decoding.layout import Columns, Given
 from tap_asyncreport.decoding.lines import gathered
-from tap_asyncreport.decoding.parts import Part, Setup, part_of
+from tap_asyncreport.decoding.parts import Part, part_of
+from tap_asyncreport.decoding.setup import Setup
 from tap_asyncreport.decoding.source import Observed, Source
 from tap_asyncreport.errors import DecodeError, TransferError
 from tap_asyncreport.response import Response
@@ -104,15 +106,18 @@ class RowReader:
 
     def _parts(self, file: Source, scope: Scope) -> Iterator[Part]:
         for stream in members(file, self._decode):
-            if not self._empty(stream, file):
-                yield part_of(self._setup, file, stream, scope)
+            with ExitStack() as held:
+                if not self._empty(stream, file):
+                    yield part_of(self._setup, file, stream, scope, held)
 
     def _empty(self, stream: ByteStream, file: Source) -> bool:
         """Whether a member means that there are no rows; raises DecodeError where nothing at all is an error."""
         head = stream.peek(LOOK_BYTES + 1)
         if len(head) > LOOK_BYTES:
             return False
-        text = beginning(stream, self._decode, file.charset).strip() if head and head[:4] not in BINARY else str(head)
+        if head[:4] in BINARY:
+            return False
+        text = beginning(stream, self._decode, file.charset).strip() if head else ""
         if text in {marker.strip() for marker in self._decode.empty_markers}:
             return True
         if text.strip("\0"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tap_asyncreport.config.streams import Decode, Explode
+from tap_asyncreport.config.decoding import Decode, Explode
 from tap_asyncreport.decoding import json_path
 from tap_asyncreport.decoding.json_path import Step
 from tap_asyncreport.decoding.json_text import Number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-from tap_asyncreport.config.streams import Decode
+from tap_asyncreport.config.decoding import Decode
 from tap_asyncreport.decoding.compression import ByteStream
 from tap_asyncreport.decoding.source import Observed
 from tap_asyncreport.errors import DecodeError

@@ -1,0 +1,135 @@
+"""Records, JSON and what is turned into it: blocks or values to message lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from tap_asyncreport.decoding import json_path, json_text
+from tap_asyncreport.decoding.fields import Field
+from tap_asyncreport.decoding.json_rows import JsonRows, finder, parsed
+from tap_asyncreport.decoding.json_scan import Block, json_blocks, line_blocks
+from tap_asyncreport.decoding.layout import Given
+from tap_asyncreport.decoding.setup import Scope, Setup, names_in
+from tap_asyncreport.decoding.shaping import Shaper, shaper
+from tap_asyncreport.errors import DecodeError, excerpt
+
+_VALUES_AT_ONCE = 1000
+
+Values = Iterable[tuple[str, Any]]
+
+
+class RecordsPart:
+    """One member that holds records: as blocks of JSON text, or as values with their places."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        blocks: Iterator[Block] | None,
+        values: Values,
+        names: list[str] | None,
+        scope: Scope,
+        head: str,
+    ) -> None:
+        self._setup = setup
+        self._blocks = blocks
+        self._values = values
+        self._scope = scope
+        self._head = head
+        self._shaper: Shaper | None = shaper(setup.decode, names)
+
+    def count(self) -> int:
+        """Rows, none of them converted."""
+        if self._shaper is not None:
+            values = (
+                self._values if self._blocks is None else (pair for block in self._blocks for pair in parsed(block))
+            )
+            return sum(1 for place, value in values for _ in self._shaper(value, place))
+        if self._blocks is None:
+            return sum(1 for _ in self._values)
+        return sum(block.count() for block in self._blocks)
+
+    def lines(self, given: Given, prefix: bytes, suffix: bytes) -> Iterator[tuple[bytes, int]]:
+        """The rows as message lines, a block at a time."""
+        writer = JsonRows(self._setup, given, prefix, suffix, head=self._head, shape=self._shaper, find=self._finder)
+        if self._blocks is not None:
+            yield from map(writer.lines, self._blocks)
+            return
+        values = iter(self._values)
+        while some := list(islice(values, _VALUES_AT_ONCE)):
+            yield writer.written(some)
+
+    def _finder(self, of: Field) -> Callable[[Any], Any]:
+        def extracting(path: str) -> Callable[[Any], Any]:
+            extractor = self._setup.extractor(path, f"columns.{of.name}.source")
+            return lambda record: extractor.first(record, self._scope)
+
+        return finder(of, extracting)
+
+
+def json_part(setup: Setup, texts: Iterator[str], kind: str, scope: Scope, head: str) -> RecordsPart:
+    """A JSON or JSONL member; one whose path or column names need the whole document is held in memory."""
+    names = setup.names(scope)
+    if names == []:
+        text = "".join(texts)
+        names, texts = _names_in_document(setup, text, scope), iter([text])
+    if kind == "jsonl":
+        return RecordsPart(setup, line_blocks(texts), (), names, scope, head)
+    path = setup.records_path(scope) or "$"
+    steps = json_path.steps_of(path)
+    ends_wild = bool(steps) and isinstance(steps[-1], json_path.Wild) if steps is not None else True
+    expand = names is None or not ends_wild
+    if steps is None:
+        return RecordsPart(setup, None, _extracted(setup, texts, path, scope, expand=expand), names, scope, head)
+    return RecordsPart(setup, _quoting(json_blocks(texts, steps, expand=expand), head), (), names, scope, head)
+
+
+def _quoting(blocks: Iterator[Block], head: str) -> Iterator[Block]:
+    """The blocks; an error that quotes nothing quotes how the document begins."""
+    try:
+        yield from blocks
+    except DecodeError as error:
+        error.excerpt = error.excerpt or excerpt(head)
+        raise
+
+
+def _documents(text: str) -> Iterator[Any]:
+    decoder = json.JSONDecoder(parse_float=Decimal)
+    at = 0
+    while rest := text[at:].lstrip():
+        at = len(text) - len(rest)
+        try:
+            document, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            raise DecodeError(f"not JSON: {error}", excerpt=excerpt(text[at:])) from None
+        yield document
+
+
+def _extracted(setup: Setup, texts: Iterator[str], path: str, scope: Scope, *, expand: bool) -> Values:
+    """The records at a path that takes the full grammar."""
+    extractor = setup.extractor(path, "decode.records")
+    number = 0
+    for document in _documents("".join(texts)):
+        found = extractor.all(document, scope)
+        if not found:
+            raise DecodeError(
+                f"`decode.records` finds nothing at {path}",
+                excerpt=excerpt(json.dumps(document, default=str)),
+                hint="an error page? else see `decode.records`",
+            )
+        for value in found:
+            for record in value if expand and isinstance(value, list) else (value,):
+                number += 1
+                yield f"record {number}", json_text.exact(record)
+
+
+def _names_in_document(setup: Setup, text: str, scope: Scope) -> list[str]:
+    extractor = setup.extractor(str(setup.decode.fields), "decode.fields")
+    for document in _documents(text):
+        names = names_in(extractor.all(document, scope))
+        if names:
+            return names
+    raise setup.no_names()
