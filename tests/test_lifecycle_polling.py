@@ -13,7 +13,8 @@ from rig import rig, serving
 from tap_asyncreport.config.streams import Status
 from tap_asyncreport.errors import LoginError
 from tap_asyncreport.job import Job, JobStatus, Means, Outcome
-from tap_asyncreport.lifecycle.status_words import combined, status_of
+from tap_asyncreport.config.status_words import classify
+from tap_asyncreport.lifecycle.status_words import combined
 from wire import Reply, Request, json_reply
 
 POLL = {"request": "GET /exports/{{ creation_response.id }}"}
@@ -55,12 +56,12 @@ KNOWN = {
     + [("in queue", "running"), ("  Timed  out ", "timed_out")],
 )
 def test_well_known_words(word: str, kind: str) -> None:
-    assert kind == status_of(Status(), word)
+    assert kind == classify(Status(), word)
 
 
 @pytest.mark.parametrize("word", ["cancelled", "canceled", "aborted", "inProgress", "", None, 3, True, "done!"])
 def test_words_that_nobody_may_guess(word: Any) -> None:
-    assert status_of(Status(), word) is None
+    assert classify(Status(), word) is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_words_that_nobody_may_guess(word: Any) -> None:
     ],
 )
 def test_the_users_words_replace_the_class_and_leave_every_default(mapping: dict[str, Any], word: Any, kind: str | None) -> None:
-    assert kind == status_of(Status.model_validate({"mapping": mapping}), word)
+    assert kind == classify(Status.model_validate({"mapping": mapping}), word)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_the_users_words_replace_the_class_and_leave_every_default(mapping: dict
 )
 def test_several_words_together(words: list[str], expected: str) -> None:
     status = Status.model_validate({"mapping": {"skipped": ["nothing"]}})
-    found = [status_of(status, word) for word in words]
+    found = [classify(status, word) for word in words]
     assert expected == combined([each for each in found if each is not None])
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from tap_asyncreport.config.status_words import classify
 from tap_asyncreport.errors import JobError, ReportError
 from tap_asyncreport.http.reply import json_of
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
@@ -18,7 +19,7 @@ from tap_asyncreport.lifecycle.context import job_view
 from tap_asyncreport.lifecycle.paginators import FIRST, pages_of
 from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
-from tap_asyncreport.lifecycle.status_words import combined, flattened, shown, status_of, words_to_add
+from tap_asyncreport.lifecycle.status_words import combined, flattened, shown, words_to_add
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates.text import to_json
 
@@ -169,7 +170,7 @@ class PollingRequester:
 
     def _outcome(self, seen: _Seen, job: Job) -> Outcome:
         words = flattened(self._word.all(seen.response, seen.scope))
-        found = [status_of(self._status, word) for word in words]
+        found = [classify(self._status, word) for word in words]
         word = shown(words)
         if not words or None in found:
             unknown = shown([word for word, status in zip(words, found, strict=True) if status is None])
