@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tap_asyncreport.config.requesters import Requester
-
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from tap_asyncreport.config.requesters import Retry
+    from tap_asyncreport.config.requesters import Requester, Retry
     from tap_asyncreport.config.settings import Settings
     from tap_asyncreport.config.streams import Stream
 
@@ -98,9 +96,9 @@ def _tries(retry: Retry | None, default: int | None) -> Tries:
 
 
 def _retry(requester: Requester | Sequence[Requester] | None) -> Retry | None:
-    if requester is None or isinstance(requester, Requester):
-        return None if requester is None else requester.retry
-    return requester[-1].retry if requester else None
+    if isinstance(requester, Sequence):
+        return requester[-1].retry if requester else None
+    return None if requester is None else requester.retry
 
 
 def budget_of(stream: Stream, settings: Settings) -> Budget:

@@ -58,7 +58,7 @@ class Cleaning(Desk):
             task.stream.cancelled.setdefault(task.lane.key, []).append(item)
         else:
             self._job_over(task)
-        self._clean_ups.add(item)
+        self._clean_ups[item] = None
         self.agenda.put(now, item)
 
     def _clean_up_call(self, item: CleanUp) -> Command:
@@ -145,7 +145,7 @@ class Cleaning(Desk):
             item.settle = False
             self._tell(item, JobEventKind.KEPT if item.alive else JobEventKind.DROPPED, now)
         self.agenda.cancel(item)
-        self._clean_ups.discard(item)
+        self._clean_ups.pop(item, None)
         self._one_ended(item.task.stream)
 
     def _release(self, item: CleanUp) -> None:
@@ -217,7 +217,7 @@ class Cleaning(Desk):
             return
         item = CleanUp(task.job, task, kept=True, slot=True, watch_until=task.deadline, polls=task.polls)
         task.slot = False
-        self._clean_ups.add(item)
+        self._clean_ups[item] = None
         self._watch_later(item, now)
 
     def _late(self, task: Task, verb: Verb, outcome: Outcome, now: float) -> None:
@@ -243,7 +243,7 @@ class Cleaning(Desk):
     def _answered_gate(self, gate: Gate, outcome: Outcome, now: float) -> None:
         """Every answer but `busy` lets the next creation go in this one's place."""
         if outcome.means is Means.BUSY and not outcome.counts:
-            gate.refusals += 1
+            gate.refusals += now >= gate.opens_at or not gate.refusals  # a rush that is refused is one refusal
             gate.credits, gate.busy_since = 0, now if gate.busy_since is None else gate.busy_since
             return
         gate.credit()

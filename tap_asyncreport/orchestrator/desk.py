@@ -45,7 +45,7 @@ class Desk:
         self._urgent: Task | None = None
         self._downloads = 0
         self._awaited = 0
-        self._clean_ups: set[CleanUp] = set()
+        self._clean_ups: dict[CleanUp, None] = {}  # in order
 
     def _note(
         self,

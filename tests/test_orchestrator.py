@@ -1,0 +1,568 @@
+"""The life of a job, decided: order, attempts, tries, splits, chains, failures that stay where they are."""
+
+from __future__ import annotations
+
+import pytest
+from orchestra import (
+    Stage,
+    after,
+    answer,
+    completed,
+    days,
+    failed,
+    name_of,
+    ok,
+    retry,
+    running,
+    skipped,
+    unit,
+)
+
+from tap_asyncreport.errors import DecodeError
+from tap_asyncreport.job import Means
+from tap_asyncreport.orchestrator.budgets import Tries
+
+# -- promise 1: order, abort and delete
+
+
+@pytest.mark.promise(1)
+def test_a_job_is_created_polled_fetched_written_and_then_deleted() -> None:
+    stage = Stage(unit(1), script={("poll", "1"): [running(), running()]}, aborts=True, deletes=True).play()
+
+    assert [
+        "0 create 1",
+        "0.25 poll r1",
+        "1.25 poll r1",
+        "2.75 poll r1",
+        "2.75 targets r1",
+        "2.75 download r1",
+        "2.75 write 1",
+        "2.75 delete r1",
+    ] == stage.log
+    assert ["creating", "created", "polled", "polled", "polled", "completed", "downloading", "ready", "writing", "written", "deleted"] == stage.kinds()
+    assert {} == stage.kept.jobs
+    assert stage.idle
+
+
+@pytest.mark.promise(1)
+def test_a_failed_job_is_aborted_and_then_deleted_and_its_rows_are_never_read() -> None:
+    stage = Stage(unit(1), script={("poll", "1"): [failed()]}, max_attempts=1, aborts=True, deletes=True).play()
+
+    assert ["0 create 1", "0.25 poll r1", "0.25 abort r1", "0.25 delete r1"] == stage.log
+    assert ["creating", "created", "polled", "failed", "dropped", "aborted", "deleted"] == stage.kinds()
+    assert stage.idle
+
+
+@pytest.mark.promise(1)
+def test_without_an_abort_requester_a_failed_job_is_deleted_only() -> None:
+    stage = Stage(unit(1), script={("poll", "1"): [failed()]}, max_attempts=1, deletes=True).play()
+
+    assert ["0 create 1", "0.25 poll r1", "0.25 delete r1"] == stage.log
+
+
+@pytest.mark.promise(1)
+def test_the_delete_waits_until_the_rows_are_out() -> None:
+    stage = Stage(days(1, 2), script={("poll", "1"): [running()] * 3}, deletes=True).play()
+
+    assert [
+        "0.25 download r2",
+        "5 download r1",
+        "5 write 1",
+        "5 delete r1",
+        "5 write 2",
+        "5 delete r2",
+    ] == stage.calls("download", "write", "delete")
+
+
+@pytest.mark.promise(1)
+@pytest.mark.parametrize("verb", ["abort", "delete"])
+def test_clean_up_is_tried_twice_then_a_warning_and_success_stays_success(verb: str) -> None:
+    stage = Stage(
+        days(1, 2),
+        script={(verb, "r1"): [retry(), retry()], ("poll", "1"): [failed()]},
+        aborts=True,
+        deletes=True,
+        max_attempts=2,
+    ).play()
+
+    assert 2 == len(stage.times(verb, "r1"))
+    assert 1.0 == stage.times(verb, "r1")[1] - stage.times(verb, "r1")[0]
+    assert 1 == stage.kinds("r1").count("warning")
+    assert ["write 1", "write 2"] == [line.split(" ", 1)[1] for line in stage.calls("write")]
+    assert stage.lane_error() is None
+    assert stage.idle
+
+
+@pytest.mark.promise(1)
+def test_clean_up_that_is_refused_is_one_warning_and_no_second_try() -> None:
+    stage = Stage(unit(1), script={("delete", "1"): [answer(Means.FAIL, code=403)]}, deletes=True).play()
+
+    assert 1 == len(stage.times("delete", "r1"))
+    assert ["written", "warning"] == stage.kinds("r1")[-2:]
+    assert {} == stage.kept.jobs
+
+
+@pytest.mark.promise(1)
+def test_clean_up_never_waits_long_whatever_the_api_asks_for() -> None:
+    stage = Stage(unit(1), script={("delete", "1"): [retry(wait=3600.0)]}, deletes=True).play()
+
+    assert [0.25] == stage.times("delete", "r1")
+    assert 0.25 == stage.now
+
+
+@pytest.mark.promise(1)
+def test_a_job_that_the_api_forgot_is_not_aborted_but_deleted() -> None:
+    stage = Stage(unit(1), script={("poll", "1"): [answer(Means.JOB_GONE, code=404)]}, aborts=True, deletes=True).play()
+
+    assert [
+        "0 create 1",
+        "0.25 poll r1",
+        "0.25 delete r1",
+        "0.3 create 1",
+        "0.55 poll r2",
+        "0.55 targets r2",
+        "0.55 download r2",
+        "0.55 write 1",
+        "0.55 delete r2",
+    ] == stage.log
+
+
+# -- promise 3: creations
+
+
+@pytest.mark.promise(3)
+def test_creation_tries_spend_no_attempt_and_wait_twice_as_long_each_time() -> None:
+    stage = Stage(unit(1), script={("create", "1"): [retry(code=500)] * 4}, max_attempts=1).play()
+
+    assert [0, 1, 3, 7, 15] == stage.times("create", "1")
+    assert stage.lane_error() is None
+    assert ["15.25 write 1"] == stage.calls("write")
+
+
+@pytest.mark.promise(3)
+def test_the_creation_gives_up_after_its_tries() -> None:
+    stage = Stage(unit(1), script={("create", "1"): [retry(code=500)] * 9}, creation=Tries(3)).play()
+
+    assert ["0 create 1", "1 create 1", "3 create 1"] == stage.log
+    assert "the API answered 500" == stage.lane_error().message
+    assert stage.idle
+
+
+@pytest.mark.promise(3)
+def test_no_creation_begins_later_than_max_time_after_the_first() -> None:
+    stage = Stage(unit(1), script={("create", "1"): [retry()] * 9}, creation=Tries(9, max_time=10)).play()
+
+    assert [0, 1, 3, 7] == stage.times("create", "1")
+
+
+@pytest.mark.promise(3)
+def test_a_creation_whose_fate_is_unknown_is_not_repeated() -> None:
+    stage = Stage(unit(1), script={("create", "1"): [answer(Means.FAIL, code=504)]}).play()
+
+    assert ["0 create 1"] == stage.log
+    assert stage.lane_error() is not None
+
+
+@pytest.mark.promise(3)
+def test_a_failed_job_is_made_again_after_retry_wait_up_to_max_attempts() -> None:
+    stage = Stage(unit(1), script={("poll", "1"): [failed("shard lost")] * 9}, retry_wait=30.0, max_attempts=3).play()
+
+    assert [0, 30.25, 60.5] == stage.times("create", "1")
+    assert [1, 2, 3] == [event.job.attempt for event in stage.events if str(event.kind) == "created"]
+    assert "shard lost (attempt 3 of 3)" == stage.lane_error().message
+    assert [] == stage.calls("download", "write")
+
+
+@pytest.mark.promise(3)
+def test_each_attempt_has_creation_tries_of_its_own() -> None:
+    stage = Stage(
+        unit(1),
+        script={("create", "1"): [retry(), retry(), ok(), retry(), retry(), ok()], ("poll", "1"): [failed()]},
+        creation=Tries(3),
+    ).play()
+
+    assert stage.lane_error() is None
+    assert 6 == len(stage.calls("create"))
+
+
+@pytest.mark.promise(3)
+def test_a_job_that_is_gone_spends_an_attempt() -> None:
+    stage = Stage(unit(1), script={("poll", "1"): [answer(Means.JOB_GONE, code=404)] * 9}, max_attempts=2).play()
+
+    assert 2 == len(stage.calls("create"))
+    assert "the API answered 404 (attempt 2 of 2)" == stage.lane_error().message
+
+
+@pytest.mark.promise(3)
+def test_a_duplicate_job_that_is_gone_again_and_again_ends_with_the_attempts() -> None:
+    stage = Stage(
+        unit(1),
+        script={("create", "1"): [ok()] + [answer(Means.DUPLICATE)] * 9, ("poll", "1"): [answer(Means.JOB_GONE)] * 9},
+        max_attempts=3,
+    ).play()
+
+    assert 3 == len(stage.calls("create"))
+    assert stage.idle
+
+
+@pytest.mark.promise(3)
+def test_a_duplicate_is_adopted() -> None:
+    stage = Stage(unit(1), script={("create", "1"): [answer(Means.DUPLICATE)]}, deletes=True).play()
+
+    assert ["0 create 1", "0.25 poll r1"] == stage.log[:2]
+    assert "adopted" == stage.kinds("r1")[1]
+    assert ["0.25 delete r1"] == stage.calls("delete")
+
+
+@pytest.mark.promise(3)
+def test_a_duplicate_without_an_id_counts_within_the_creation_tries() -> None:
+    refusal = answer(Means.BUSY, code=425, counts=True)
+    stage = Stage(days(1, 2), script={("create", "1"): [refusal, retry(), refusal]}, creation=Tries(3)).play()
+
+    assert [0, 1, 3] == stage.times("create", "1")
+    assert [0] == stage.times("create", "2"), "the others do not wait for it"
+    assert "the API answered 425" == stage.lane_error().message
+
+
+@pytest.mark.promise(3)
+def test_a_creation_that_means_empty_is_success_without_a_job() -> None:
+    stage = Stage(unit(1), script={("create", "1"): [answer(Means.EMPTY)]}, aborts=True, deletes=True).play()
+
+    assert ["0 create 1", "0 write 1 empty"] == stage.log
+    assert stage.lane_error() is None
+
+
+# -- promise 6: completed, and then the files
+
+
+@pytest.mark.promise(6)
+def test_a_missing_target_is_polled_for_again_and_then_downloaded() -> None:
+    stage = Stage(unit(1), script={("targets", "1"): [answer(Means.NOT_READY)]}).play()
+
+    assert [
+        "0 create 1",
+        "0.25 poll r1",
+        "0.25 targets r1",
+        "1.25 poll r1",
+        "1.25 targets r1",
+        "1.25 download r1",
+        "1.25 write 1",
+    ] == stage.log
+
+
+@pytest.mark.promise(6)
+def test_a_target_that_never_comes_ends_within_its_tries_with_the_job_in_state() -> None:
+    stage = Stage(unit(1), script={("targets", "1"): [answer(Means.NOT_READY)] * 99}, target=Tries(4), deletes=True).play()
+
+    assert [0.25, 1.25, 3.25, 7.25] == stage.times("targets", "r1")
+    assert ["r1"] == list(stage.kept.jobs)
+    assert [] == stage.calls("delete")
+    assert stage.idle
+
+
+@pytest.mark.promise(6)
+def test_an_error_of_the_target_request_asks_for_targets_again_without_a_poll() -> None:
+    stage = Stage(unit(1), script={("targets", "1"): [retry()]}).play()
+
+    assert ["0.25 poll r1", "0.25 targets r1", "1.25 targets r1", "1.25 download r1"] == stage.log[1:5]
+
+
+@pytest.mark.promise(6)
+def test_max_tries_counts_every_download_of_the_job() -> None:
+    mixed = [answer(Means.NOT_READY), retry(), answer(Means.LINK_EXPIRED), answer(Means.NOT_READY), ok()]
+    stage = Stage(unit(1), script={("download", "1"): mixed}, download=Tries(4), deletes=True).play()
+
+    assert 4 == len(stage.calls("download"))
+    assert stage.lane_error() is not None
+    assert [] == stage.calls("write")
+    assert 1 == len(stage.calls("delete")), "its rows are not wanted any more"
+
+
+@pytest.mark.promise(6)
+def test_a_download_that_gets_on_has_its_tries_anew() -> None:
+    broken = [retry(progress=(0, n)) for n in range(1, 8)]
+    stage = Stage(unit(1), script={("download", "1"): broken}, download=Tries(2)).play()
+
+    assert 8 == len(stage.calls("download"))
+    assert stage.lane_error() is None
+
+
+@pytest.mark.promise(6)
+def test_an_expired_link_leads_to_a_fresh_poll_and_a_fresh_target() -> None:
+    stage = Stage(unit(1), script={("download", "1"): [answer(Means.LINK_EXPIRED, code=403)]}).play()
+
+    assert [
+        "0.25 poll r1",
+        "0.25 targets r1",
+        "0.25 download r1",
+        "1.25 poll r1",
+        "1.25 targets r1",
+        "1.25 download r1",
+        "1.25 write 1",
+    ] == stage.log[1:]
+    assert 1 == stage.kinds().count("completed")
+
+
+@pytest.mark.promise(6)
+def test_polls_for_a_fresh_link_are_bounded_and_the_job_is_kept() -> None:
+    stage = Stage(
+        unit(1),
+        script={("download", "1"): [answer(Means.LINK_EXPIRED)], ("poll", "1"): [completed()] + [retry()] * 9_999},
+        timeout=100.0,
+        keep_on_timeout=False,
+        deletes=True,
+        aborts=True,
+    ).play()
+
+    assert 101.25 == stage.now
+    assert ["r1"] == list(stage.kept.jobs)
+    assert [] == stage.calls("abort", "delete")
+
+
+@pytest.mark.promise(6)
+def test_a_job_that_failed_while_a_fresh_link_was_asked_for_is_made_again() -> None:
+    stage = Stage(
+        unit(1), script={("download", "1"): [answer(Means.LINK_EXPIRED)], ("poll", "1"): [completed(), failed()]}, aborts=True
+    ).play()
+
+    assert 2 == len(stage.calls("create"))
+    assert [] == stage.calls("abort"), "it had been completed"
+    assert ["1.25 poll r1", "1.3 create 1", "1.55 poll r2"] == stage.log[4:7]
+    assert ["1.55 write 1"] == stage.calls("write")
+
+
+@pytest.mark.promise(6)
+def test_skipped_is_success_without_rows_or_download() -> None:
+    stage = Stage(unit(1), script={("poll", "1"): [skipped()]}, aborts=True, deletes=True).play()
+
+    assert ["0 create 1", "0.25 poll r1", "0.25 write 1 empty", "0.25 delete r1"] == stage.log
+
+
+@pytest.mark.promise(6)
+def test_an_empty_download_is_success_without_rows() -> None:
+    stage = Stage(unit(1), script={("download", "1"): [answer(Means.EMPTY)]}, deletes=True).play()
+
+    assert ["0.25 download r1", "0.25 write 1 empty", "0.25 delete r1"] == stage.log[-3:]
+
+
+@pytest.mark.promise(6)
+def test_without_a_polling_requester_the_download_tells_when_the_job_is_done_at_a_polls_pace() -> None:
+    stage = Stage(
+        days(1, 2),
+        limit=1,
+        script={("download", "1"): [answer(Means.NOT_READY, code=404)] * 3},
+        polls=False,
+        not_ready_counts=False,
+        download=Tries(2),
+    ).play()
+
+    assert [0.25, 1.75, 4, 7.375] == stage.times("download", "r1")
+    assert [7.375] == stage.times("create", "2"), "the job held its slot until it was there"
+    assert stage.lane_error() is None
+
+
+@pytest.mark.promise(6)
+def test_without_a_polling_requester_the_timeout_bounds_what_is_not_ready() -> None:
+    stage = Stage(
+        unit(1),
+        script={("download", "1"): [answer(Means.NOT_READY, code=404)] * 99},
+        polls=False,
+        not_ready_counts=False,
+        timeout=10.0,
+    ).play()
+
+    assert 10.0 == stage.times("download", "r1")[-1]
+    assert "not completed within jobs.timeout of 10 s; its status could not be read (the API answered 404)" == stage.lane_error().message
+    assert ["r1"] == list(stage.kept.jobs)
+
+
+@pytest.mark.promise(6)
+def test_without_a_polling_requester_tries_that_are_configured_count() -> None:
+    stage = Stage(
+        unit(1), script={("download", "1"): [answer(Means.NOT_READY)] * 99}, polls=False, download=Tries(4), aborts=True
+    ).play()
+
+    assert 4 == len(stage.calls("download"))
+    assert 1 == len(stage.calls("abort")), "it may still be alive"
+
+
+# -- too large: halves, in order
+
+
+@pytest.mark.promise(22)
+@pytest.mark.parametrize(("verb", "aborts"), [("create", 0), ("poll", 1), ("download", 0)])
+def test_a_window_that_is_too_large_is_halved_and_written_in_order(verb: str, aborts: int) -> None:
+    stage = Stage(days(1, 2), script={(verb, "1"): [answer(Means.TOO_LARGE)]}, aborts=True, deletes=True).play()
+
+    assert ["write 1+0.5", "write 1.5+0.5", "write 2"] == [line.split(" ", 1)[1] for line in stage.calls("write")]
+    assert aborts == len(stage.calls("abort"))
+    assert stage.lane_error() is None
+    assert {} == stage.kept.jobs
+
+
+@pytest.mark.promise(22)
+def test_halves_wait_until_the_job_that_was_too_large_is_cancelled() -> None:
+    stage = Stage(
+        days(1, 2),
+        script={("poll", "1"): [answer(Means.TOO_LARGE), running()], ("abort", "1"): [after(3.0, ok())]},
+        aborts=True,
+    ).play()
+
+    assert ["0.25 abort r1"] == stage.calls("abort")
+    assert [0.25, 4.25, 5.75] == stage.times("poll", "r1"), "3 s of abort, a poll that says it runs, one that does not"
+    assert [5.75] == stage.times("create", "1+0.5")
+    assert [5.75] == stage.times("create", "1.5+0.5")
+
+
+@pytest.mark.promise(22)
+def test_what_cannot_be_halved_fails_and_says_what_to_do() -> None:
+    stage = Stage(unit(1), script={("create", "1"): [answer(Means.TOO_LARGE)]}, split=lambda _: None).play()
+
+    assert "the API answered 503" == stage.lane_error().message
+    assert "the window cannot be halved: lower incremental.granularity, or add a partition" == stage.lane_error().hint
+
+
+def test_a_half_that_fails_again_is_halved_again_and_stays_in_its_place() -> None:
+    stage = Stage(
+        days(1, 3), script={("create", "1"): [answer(Means.TOO_LARGE)], ("create", "1.5+0.5"): [answer(Means.TOO_LARGE)]}
+    ).play()
+
+    assert ["1+0.5", "1.5+0.25", "1.75+0.25", "2", "3"] == [line.split()[2] for line in stage.calls("write")]
+
+
+# -- chains
+
+
+def test_a_chain_of_jobs_is_one_window() -> None:
+    stage = Stage(days(1, 2), limit=2, script={("poll", "1"): [completed(follow=unit(1, link=1))], ("poll", "1.1"): [completed(follow=unit(1, link=2))]})
+    links: list[tuple[str, bool]] = []
+    written = stage.orchestrator.written
+
+    def note(task, rows, now) -> None:
+        links.append((name_of(task.unit), task.last_link))
+        written(task, rows, now)
+
+    stage.orchestrator.written = note
+    stage.play()
+
+    assert [("1", False), ("1.1", False), ("1.2", True), ("2", True)] == links
+    assert stage.idle
+
+
+def test_a_link_that_fails_leaves_the_rest_of_its_window_unwritten() -> None:
+    stage = Stage(
+        days(1, 2),
+        script={("poll", "1"): [completed(follow=unit(1, link=1))], ("poll", "1.1"): [failed()] * 9},
+        max_attempts=2,
+    ).play()
+
+    assert ["write 1"] == [line.split(" ", 1)[1] for line in stage.calls("write")]
+    assert "the job failed: its status is 'FAILED' (attempt 2 of 2)" == stage.lane_error().message
+    assert stage.idle
+
+
+def test_links_that_follow_a_job_that_is_made_again_are_dropped_with_it() -> None:
+    stage = Stage(
+        unit(1),
+        script={
+            ("poll", "r1"): [completed(follow=unit(1, link=1))],
+            ("download", "r1"): [after(2.0, answer(Means.JOB_GONE, code=404))],
+            ("poll", "r2"): [running()] * 2,
+            ("poll", "r3"): [completed(follow=unit(1, link=1))],
+        },
+        aborts=True,
+        deletes=True,
+    ).play()
+
+    assert ["0 create 1", "0.25 create 1.1", "3.25 create 1", "3.5 create 1.1"] == stage.calls("create")
+    assert ["2.25 abort r2"] == stage.calls("abort")
+    assert ["write 1", "write 1.1"] == [line.split(" ", 1)[1] for line in stage.calls("write")]
+    assert {} == stage.kept.jobs
+
+
+# -- promise 10: failure is red and local
+
+
+@pytest.mark.promise(10)
+def test_a_failed_window_ends_its_lane_there_and_what_is_before_it_is_written() -> None:
+    stage = Stage(
+        days(1, 4), script={("poll", "1"): [running()] * 3, ("poll", "2"): [failed()]}, max_attempts=1, deletes=True
+    ).play()
+
+    assert ["write 1"] == [line.split(" ", 1)[1] for line in stage.calls("write")]
+    assert "the job failed: its status is 'FAILED'" == stage.lane_error().message
+    assert stage.idle
+
+
+@pytest.mark.promise(10)
+def test_the_other_partitions_and_streams_finish() -> None:
+    units = [*days(1, 2, account="a"), *days(1, 2, account="b"), *days(1, 2, stream="users")]
+    stage = Stage(units, script={("poll", "a1"): [failed()]}, max_attempts=1).play()
+
+    assert ["b1", "b2", "users:1", "users:2"] == [line.split()[2] for line in stage.calls("write")]
+    assert stage.lane_error(account="a") is not None
+    assert stage.lane_error(account="b") is None
+    assert stage.lane_error("users") is None
+
+
+@pytest.mark.promise(10)
+def test_rows_that_cannot_be_read_fail_the_window_and_the_job_is_deleted() -> None:
+    stage = Stage(days(1, 3), deletes=True)
+    stage.unreadable["2"] = DecodeError("line 3: 'x' is no integer")
+    stage.play()
+
+    assert ["1", "2"] == [line.split()[2] for line in stage.calls("write")]
+    assert "line 3: 'x' is no integer" == stage.lane_error().message
+    assert ["r1", "r2"] == sorted(line.split()[2] for line in stage.calls("delete"))
+    assert ["r3"] == list(stage.kept.jobs), "completed, and left to the next run"
+
+
+@pytest.mark.promise(10)
+def test_a_failure_without_words_is_red_all_the_same() -> None:
+    from tap_asyncreport.job import Outcome
+
+    stage = Stage(unit(1), script={("create", "1"): [Outcome(Means.FAIL)]}).play()
+
+    assert "the API gave no reason" == stage.lane_error().message
+
+
+@pytest.mark.promise(10)
+def test_a_partition_that_cannot_be_read_is_skipped_once_and_the_others_go_on() -> None:
+    units = [*days(1, 3, account="a"), *days(1, 3, account="b")]
+    refused = [answer(Means.SKIP_PARTITION, code=403)]
+    stage = Stage(units, limit=6, script={("create", f"a{day}"): refused for day in (1, 2, 3)}).play()
+
+    assert ["b1", "b2", "b3"] == [line.split()[2] for line in stage.calls("write")]
+    assert 1 == stage.kinds().count("skipped")
+    assert stage.lane_error(account="a") is None
+
+
+@pytest.mark.promise(10)
+def test_live_jobs_behind_a_failed_window_are_aborted_and_leave_the_state_only_then() -> None:
+    stage = Stage(
+        days(1, 2),
+        script={("poll", "1"): [failed()], ("poll", "2"): [running()] * 99, ("abort", "2"): [after(1.5, ok())]},
+        max_attempts=1,
+        aborts=True,
+        deletes=True,
+        keep_on_exit=False,
+    ).play()
+
+    assert ["0.25 abort r1", "0.25 abort r2"] == stage.calls("abort")
+    assert ["0.25 delete r1", "1.75 delete r2"] == stage.calls("delete")
+    assert ["aborted", "dropped", "deleted"] == stage.kinds("r2")[-3:]
+
+
+@pytest.mark.promise(10)
+def test_an_abort_in_vain_leaves_the_job_in_state() -> None:
+    stage = Stage(
+        days(1, 2),
+        script={("poll", "1"): [failed()], ("poll", "2"): [running()] * 99, ("abort", "2"): [retry(), retry()]},
+        max_attempts=1,
+        aborts=True,
+        keep_on_exit=False,
+    ).play()
+
+    assert ["r2"] == list(stage.kept.jobs)
+    assert ["warning", "kept"] == stage.kinds("r2")[-2:]
+    assert stage.idle
