@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.error_text import render
 from tap_asyncreport.errors import ReportError, Where
-from tap_asyncreport.job import Job, JobEvent, JobEventKind, Unit, partition_key
-from tap_asyncreport.reporting import MetricsFeed, Progress, RunLedger, StreamEnd, closing_table, on_terminal
+from tap_asyncreport.job import Job, JobEvent, Unit, partition_key
+from tap_asyncreport.reporting import (
+    MetricsFeed,
+    Progress,
+    RunFacts,
+    RunLedger,
+    StreamEnd,
+    closing_table,
+    on_terminal,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from tap_asyncreport.clock import Clock
@@ -24,8 +33,11 @@ logger = logging.getLogger("tap-asyncreport")
 class Account:
     """Hears of everything on the main thread and tells it on stderr."""
 
-    def __init__(self, clock: Clock, now: datetime, redactor: Redactor, emit: Emit) -> None:
-        self.ledger = RunLedger((clock.monotonic(), now))
+    def __init__(
+        self, clock: Clock, now: datetime, redactor: Redactor, emit: Emit, page: str | None = None
+    ) -> None:
+        self.ledger = RunLedger((clock.monotonic(), now), keep_lanes=page is not None)
+        self._page = page
         self._clock = clock
         self._redactor = redactor
         self._progress = Progress(self.ledger, clock, live=on_terminal(), redact=redactor.redact)
@@ -41,9 +53,6 @@ class Account:
 
     def hear(self, events: Sequence[JobEvent]) -> None:
         """What happened to jobs; a failure is told at once, whole."""
-        for event in events:
-            if event.kind is JobEventKind.FAILED and event.error is not None:
-                logger.error("%s", render(event.error.within(place(event.unit, event.job))))
         self.ledger.observe(events)
         self._progress.observe(events)
         self._metrics.observe(events)
@@ -52,14 +61,16 @@ class Account:
         """A stream that could not even be planned."""
         logger.error("%s", render(error))
 
-    def close(self, ends: dict[str, tuple[StreamEnd, ReportError | None]]) -> None:
-        """Ends progress and writes the closing table: how each stream ended, and why."""
+    def close(self, ends: dict[str, tuple[StreamEnd, ReportError | None]], facts: Callable[[], RunFacts]) -> None:
+        """Ends progress, writes the run page where one is wanted, and the closing table as the last word."""
         self._metrics.flush()
         now = self._clock.monotonic()
         for name, (end, error) in ends.items():
             self.ledger.stream_ended(name, end, error, at=now)
         self.ledger.finish(now)
         self._progress.close()
+        if self._page is not None:
+            write_report(self._page, self.ledger, facts(), now=now, redact=self._redactor.redact)
         sys.stderr.write(closing_table(self.ledger, redact=self._redactor.redact))
         sys.stderr.flush()
 

@@ -25,8 +25,8 @@ class Keeper(Protocol):
 class Books:
     """Keeps the state book up to date; only the main thread writes in it.
 
-    A STATE message goes out as soon as something changed while the state is small. A large one goes out at most so often
-    that STATE takes no more than about a megabyte a second.
+    A STATE message goes out as soon as something changed while the state is small; a large one only so often that STATE
+    takes no more than about a megabyte a second.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Books:
 
     def written(self, unit: Unit, job: Job | None) -> None:
         """The unit's rows are out: its job stays in state only until it is deleted at the API."""
-        if job is None or job.id is None and job.creation_response is None:
+        if job is None or (job.id is None and job.creation_response is None):
             return
         kept = self._keepers[unit.stream].kept(job)
         if self._deletes(unit.stream):
@@ -82,6 +82,6 @@ class Books:
     def _drop(self, event: JobEvent) -> None:
         assert event.job is not None
         kept = self._keepers[event.unit.stream].kept(event.job)
-        if event.kind is JobEventKind.WARNING and not self.state.is_written(event.unit.stream, event.unit.partition, kept):
-            return
-        self.state.drop_job(event.unit.stream, event.unit.partition, kept)
+        place = event.unit.stream, event.unit.partition
+        if event.kind is not JobEventKind.WARNING or self.state.is_written(*place, kept):
+            self.state.drop_job(*place, kept)

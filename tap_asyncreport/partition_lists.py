@@ -46,5 +46,5 @@ def _of_records(work: StreamRun, dimension: Partition) -> list[Any]:
     found = list(parent.collected[dimension.key or ""])
     if parent.config.incremental is not None:
         known = [partition.get(dimension.name) for partition in run.state.partitions(work.name)]
-        found += [value for value in known if value is not None]
-    return found
+        found += [value for batch in known for value in (batch if isinstance(batch, list) else [batch])]
+    return [value for value in found if value is not None]

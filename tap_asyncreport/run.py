@@ -7,11 +7,13 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
 from tap_asyncreport.account import Account, log_metric
 from tap_asyncreport.books import Books
 from tap_asyncreport.clock import SystemClock
+from tap_asyncreport.config.shown import shown
 from tap_asyncreport.errors import Interrupted, ReportError, Where
 from tap_asyncreport.http import Http
 from tap_asyncreport.job import JobEvent, Unit
@@ -19,7 +21,7 @@ from tap_asyncreport.orchestrator import Orchestrator
 from tap_asyncreport.orchestrator.budgets import budget_of
 from tap_asyncreport.partition_lists import partitions_of
 from tap_asyncreport.planning import LanePlan, breadth_first
-from tap_asyncreport.reporting import StreamEnd
+from tap_asyncreport.reporting import RunFacts, StreamEnd
 from tap_asyncreport.runner import Runner
 from tap_asyncreport.spool import Spool
 from tap_asyncreport.state import StateBook
@@ -27,7 +29,7 @@ from tap_asyncreport.stream_run import StreamRun
 from tap_asyncreport.templates import Templates
 
 if TYPE_CHECKING:
-    from tap_asyncreport.config.settings import Settings
+    from tap_asyncreport.config.loading import Loaded
     from tap_asyncreport.http import Redactor
     from tap_asyncreport.orchestrator.task import Task
     from tap_asyncreport.output import Output
@@ -47,13 +49,15 @@ class Run:
 
     def __init__(
         self,
-        settings: Settings,
+        loaded: Loaded,
         streams: Sequence[ReportStream],
         state: Mapping[str, Any],
         output: Output,
         redactor: Redactor,
     ) -> None:
-        self.settings = settings
+        settings = self.settings = loaded.settings
+        self._loaded = loaded
+        self._state_before = state
         self.output = output
         self.clock = SystemClock()
         self.now = self.clock.now()
@@ -61,7 +65,7 @@ class Run:
         self.signal: int | None = None
         self._closed = False
         self.templates = Templates(now=self.now, timezone=settings.timezone)
-        self.account = Account(self.clock, self.now, redactor, log_metric)
+        self.account = Account(self.clock, self.now, redactor, log_metric, settings.run_report)
         self.spool = Spool(settings.spool.directory)
         self.http = Http(
             settings, self.templates, clock=self.clock, redactor=redactor, observers=[self.account.ledger.observe_exchange]
@@ -271,7 +275,19 @@ class Run:
 
     def tell(self) -> None:
         """Writes the closing table on stderr: a line per stream."""
-        self.account.close({name: self._end_of(name) for name in self.streams})
+        self.account.close({name: self._end_of(name) for name in self.streams}, self._facts)
+
+    def _facts(self) -> RunFacts:
+        ends = {self._end_of(name)[0] for name in self.streams}
+        worst = next((end for end in StreamEnd if end in ends and end is not StreamEnd.OK), StreamEnd.OK)
+        return RunFacts(
+            worst,
+            self.code(),
+            version=version("tap-asyncreport"),
+            state_before=self._state_before,
+            state_after=self.state.to_dict(),
+            configuration=shown(self._loaded),
+        )
 
     def _end_of(self, name: str) -> tuple[StreamEnd, ReportError | None]:
         errors = self.errors(name)

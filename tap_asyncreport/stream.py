@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tap_asyncreport.tap import TapAsyncReport
 
 
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
 class ReportStream(Stream):
     """A stream whose records are fetched by jobs at the API.
 
@@ -34,7 +37,7 @@ class ReportStream(Stream):
         self.primary_keys = config.primary_keys
         self.replication_key = config.replication_key
         self._tap: TapAsyncReport = tap
-        self._extracted_at = datetime.now(UTC)
+        self._extracted_at = EPOCH
         if config.incremental is None:
             self.forced_replication_method = "FULL_TABLE"
 
@@ -81,7 +84,10 @@ class ReportStream(Stream):
     # -- records
 
     def _sync_records(
-        self, context: Any = None, *, write_messages: bool = True
+        self,
+        context: Any = None,  # noqa: ARG002
+        *,
+        write_messages: bool = True,
     ) -> Generator[dict[str, Any], Any, Any]:
         with self._tap.run_for(self) as run:
             fast = write_messages and self._unchanged_by_the_sdk() and self.ABORT_AT_RECORD_COUNT is None
@@ -137,7 +143,7 @@ class ReportStream(Stream):
 
     def _units(self, run: Run) -> Iterator[Task]:
         while (task := run.next(self.name)) is not None:
-            self._extracted_at = datetime.now(UTC)
+            self._extracted_at = run.clock.now()
             yield task
 
     def _frame(self) -> tuple[bytes, bytes]:

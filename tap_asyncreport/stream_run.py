@@ -165,7 +165,8 @@ class Writing:
         if error is None:
             self._end_well()
         elif isinstance(error, ReportError):
-            self._run.runner.unreadable(self.task, error.within(Where(step="decode")).within(place(self.task.unit, self.task.job)))
+            there = Where(step="decode").within(place(self.task.unit, self.task.job))
+            self._run.runner.unreadable(self.task, error.within(there))
             self._run.tick()
         elif isinstance(error, Interrupted):
             self._run.failed_to_write(error)
@@ -198,6 +199,7 @@ class Writing:
     def count(self, rows: int) -> None:
         """Counts rows that are out; raises Stopped when no more should follow."""
         self.rows_out += rows
+        self._run.account.ledger.writing(self._work.name, self.rows_out)
         if not self._run.tick():
             raise Stopped
 

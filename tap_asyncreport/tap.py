@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -129,7 +129,7 @@ class TapAsyncReport(Tap):
         from tap_asyncreport.run import Run
 
         with self._demo():
-            run = Run(self.loaded.settings, self._with_parents(streams), self._given_state, self._output, self.redactor)
+            run = Run(self.loaded, self._with_parents(streams), self._given_state, self._output, self.redactor)
             self.current_run = run
             try:
                 with run:
@@ -238,4 +238,4 @@ def _given(file: Any, what: str) -> dict[str, Any] | None:
         raise StateError(f"the {what} given in {file.name} is not JSON: {error}") from error
     if not isinstance(value, dict) and what == "catalog":
         raise StateError(f"the {what} given in {file.name} is not a JSON object")
-    return value  # type: ignore[no-any-return]
+    return value

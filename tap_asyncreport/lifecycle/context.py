@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tap_asyncreport.errors import Where, excerpt
+from tap_asyncreport.errors import Where
 from tap_asyncreport.job import partition_key
 from tap_asyncreport.lifecycle.rules import CompiledRule
 
@@ -91,8 +91,8 @@ class StreamContext:
     def said(self, response: Response, scope: Mapping[str, Any]) -> str | None:
         """The API's own words: the message where the configuration knows one, then the beginning of the answer."""
         message = None if self.message is None else self.message.first(response, scope)
-        words = response.text[:2000].encode("utf-8", "backslashreplace").decode()
-        return excerpt(f"{message}: {words}" if message not in (None, "") else words)
+        words = response.text if message in (None, "") else f"{message}: {response.text}"
+        return self.http.redactor.excerpt(words)
 
 
 def answered(where: Where, response: Response) -> Where:

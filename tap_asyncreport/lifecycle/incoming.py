@@ -7,6 +7,7 @@ from email.message import Message
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from tap_asyncreport.errors import RequestError
 from tap_asyncreport.http.network import NetworkError
 from tap_asyncreport.http.reply import decoded, json_of, text_of
 from tap_asyncreport.lifecycle.integrity import beginning
@@ -128,6 +129,6 @@ def _json(path: Path, content_encoding: str | None) -> Any:
     data = path.read_bytes()
     try:
         data = decoded(data, content_encoding)
-    except NetworkError:
+    except (NetworkError, RequestError):
         return None
     return json_of(beginning(data, LARGEST_JSON))

@@ -73,7 +73,8 @@ class PartitionRequester:
 
     def _waits(self) -> Iterator[float]:
         longest = self._retry.wait_max.total_seconds()
-        waits = backoff.expo(base=2, factor=self._retry.wait.total_seconds(), max_value=longest)
+        factor = self._retry.wait.total_seconds()
+        waits = backoff.expo(base=2, factor=factor, max_value=longest)  # type: ignore[no-untyped-call]
         next(waits)
         while True:
             yield next(waits) or 0.0

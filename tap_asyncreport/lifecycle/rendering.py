@@ -1,40 +1,17 @@
-"""From rendered templates to what travels: query parameters, headers, and the three kinds of body."""
+"""From rendered templates to what travels: the three kinds of body."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
+from tap_asyncreport.http.bodies import FORM_TYPE, JSON_TYPE, form
 from tap_asyncreport.lifecycle.paginators import put_json
 from tap_asyncreport.templates.text import as_text, to_json
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.requesters import Requester
     from tap_asyncreport.templates import Template, Templates
-
-JSON_TYPE = "application/json"
-FORM_TYPE = "application/x-www-form-urlencoded"
-
-
-def pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Query parameters: a null drops the key, a list repeats it."""
-    for name, value in values.items():
-        for each in value if isinstance(value, list | tuple) else [value]:
-            if each is not None:
-                yield name, as_text(each)
-
-
-def form_pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Form fields: nested keys and lists in brackets, `a[b][]`; an item that is a mapping is numbered, `a[0][b]`."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from form_pairs(f"{name}[{key}]", inner)
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from form_pairs(f"{name}[{index if isinstance(inner, Mapping) else ''}]", inner)
-    elif value is not None:
-        yield name, as_text(value)
 
 
 class Body:
@@ -60,8 +37,7 @@ class Body:
         if self.kind == "json" or into is not None:
             return to_json(value).encode(), JSON_TYPE
         if self.kind == "form":
-            fields = [pair for name, inner in (value or {}).items() for pair in form_pairs(name, inner)]
-            return urlencode(fields).encode(), FORM_TYPE
+            return form(value or {}), FORM_TYPE
         return (None if value is None else as_text(value).encode()), None
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.errors import ConfigurationError, LoginError, ReportError, RequestError, Where
+from tap_asyncreport.http.bodies import pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.network import NetworkError
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
@@ -15,7 +16,7 @@ from tap_asyncreport.job import Means, Outcome
 from tap_asyncreport.lifecycle.context import answered
 from tap_asyncreport.lifecycle.hints import hint_for
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes
-from tap_asyncreport.lifecycle.rendering import Body, pairs
+from tap_asyncreport.lifecycle.rendering import Body
 from tap_asyncreport.lifecycle.rules import CompiledRule, Step, Verdict, classify, parse_codes
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates.text import as_text
