@@ -661,8 +661,9 @@ def test_a_template_gives_the_same_from_the_parts_that_its_paths_name(body: dict
 )
 def test_extractors_give_the_first_match_or_all(templates: Templates, source: str, first: Any, every: list[Any] | None) -> None:
     if every is None:
-        with pytest.raises(BadTemplate, match=r"^k: `x`: it is neither a JSONPath, which begins with `\$`, nor a template$"):
+        with pytest.raises(BadTemplate, match=r"^k: `x`: it is neither a JSONPath, which begins with `\$`, nor a template$") as raised:
             templates.extractor(source, "k")
+        assert "write `$.x`" == raised.value.hint
         return
     extractor = templates.extractor(source, "k")
     assert first == extractor.first(CREATED, SCOPE)

@@ -94,12 +94,13 @@ def _secrets_used(raw: Any) -> Iterator[str]:
         yield from (plain_name or quoted for plain_name, quoted in _SECRET.findall(raw))
 
 
-def _values(secrets: Mapping[str, Any]) -> Iterator[object]:
-    for value in secrets.values():
-        if isinstance(value, Mapping):
+def _values(secrets: Any) -> Iterator[object]:
+    """Every single value under `secrets`."""
+    if isinstance(secrets, Mapping | list):
+        for value in secrets.values() if isinstance(secrets, Mapping) else secrets:
             yield from _values(value)
-        else:
-            yield value
+    else:
+        yield secrets
 
 
 def _with_secrets(tree: Located, environ: Mapping[str, str]) -> Located:
@@ -149,7 +150,7 @@ def _checked(tree: Located, problems: list[Problem], *, require_secrets: bool) -
         problems += teller.told(error)
     problems += all_problems(_draft(raw, teller, settings), require_secrets=require_secrets)
     if problems or settings is None:
-        raise ConfigurationError(in_order(problems, _values(raw.get("secrets") or {})))
+        raise ConfigurationError(in_order(problems, _values(raw.get("secrets"))))
     return Loaded(settings, raw, sources)
 
 

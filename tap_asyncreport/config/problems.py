@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tap_asyncreport.config.values import Model
 
 _NOT_SHOWN = ("secrets", "authenticator")
+_QUOTED = re.compile("'[^']*'|\"[^\"]*\"")
 _MASK = "•••"
 _SHORTEST_SECRET = 4
 _KINDS = {
@@ -127,7 +129,7 @@ class Teller:
             return _without(str(context.get("error", "")), value) if is_hidden(keys) else str(context.get("error", ""))
         if kind == "literal_error":
             shown = "" if is_hidden(keys) or not isinstance(value, str) else f", not `{value}`"
-            return f"it must be {_either(allowed(alternatives) or [str(context.get('expected'))])}{shown}"
+            return f"it must be {_either(_words(fault, alternatives))}{shown}"
         if kind in _LIMITS:
             return _LIMITS[kind](context)
         expected = next((name for start, name in _KINDS.items() if kind.startswith(start + "_")), None)
@@ -136,7 +138,9 @@ class Teller:
     def _hint(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str | None:
         value = fault.get("input")
         if fault["type"] == "literal_error":
-            return None if is_hidden(keys) or not isinstance(value, str) else _meant(value, allowed(alternatives))
+            if isinstance(value, str) and not is_hidden(keys):
+                return _meant(value, _words(fault, alternatives))
+            return None
         if fault["type"] == "string_type" and isinstance(value, int | float):
             return "put it in double quotes"
         return None
@@ -155,12 +159,17 @@ def fitting_or_all(alternatives: tuple[Shape, ...], value: Any) -> tuple[Shape, 
 
 
 _LIMITS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "greater_than_equal": lambda limit: f"it must be at least {limit['ge']}",
-    "less_than_equal": lambda limit: f"it must be at most {limit['le']}",
-    "too_short": lambda limit: f"it must hold at least {limit['min_length']}",
-    "string_too_short": lambda limit: f"it must have at least {limit['min_length']} characters",
-    "string_too_long": lambda limit: f"it must have at most {limit['max_length']} characters",
+    "greater_than_equal": lambda limit: f"it must be at least {limit['ge']:g}",
+    "less_than_equal": lambda limit: f"it must be at most {limit['le']:g}",
+    "too_short": lambda _: "it must not be empty",
+    "string_too_short": lambda _: "it must not be empty",
+    "string_too_long": lambda _: "it must be one character",
 }
+
+
+def _words(fault: Mapping[str, Any], alternatives: tuple[Shape, ...]) -> list[str]:
+    """The words that a value or a key is one of."""
+    return allowed(alternatives) or re.findall(r"'([^']*)'", str(fault.get("ctx", {}).get("expected")))
 
 
 def _inside(value: Any, key: str | int) -> list[Any]:
@@ -178,9 +187,8 @@ def is_hidden(keys: Keys) -> bool:
 
 
 def _without(message: str, value: Any) -> str:
-    for text in (repr(value), str(value)):
-        message = message.replace(text, "the value")
-    return message
+    """A message without the value that it quotes."""
+    return _QUOTED.sub("the value", message).replace(str(value), "the value")
 
 
 def _either(words: Sequence[str]) -> str:

@@ -36,6 +36,8 @@ class Reader:
     def mapping(self, path: Path | Traversable, name: str, key: str = "", place: Place | None = None) -> Located | None:
         """A file that must hold a mapping; `key` and `place` are where it is asked for."""
         tree = self.file(path, name, key, place)
+        if tree is not None and tree.value is None:
+            return Located({}, Place(name, 1, 1))
         if tree is not None and not isinstance(tree.value, dict):
             self._broken(Problem("the file must hold a mapping of keys to values", key, name, 1, 1))
             return None

@@ -142,8 +142,8 @@ class Sources:
         names = []
         for key in keys:
             inner = _inside(tree, key) if tree is not None else None
-            if inner is None and isinstance(key, int):
-                continue  # one item, written where a list may stand
+            if inner is None and tree is not None and (isinstance(key, int) or isinstance(tree.value, str)):
+                continue  # one item where a list may stand, or a text that stands for one key of a mapping
             name = name_of(inner) if inner is not None and isinstance(key, int) else None
             names.append(name or str(key))
             tree = inner

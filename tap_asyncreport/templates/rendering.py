@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -24,6 +25,7 @@ from tap_asyncreport.templates.text import NullFound, as_text
 Scope = Mapping[str, Any]
 Where = Callable[[str], "tuple[str | None, int | None, int | None] | None"]
 
+_FIELD = re.compile(r"[\w.\[\]]+")
 _QUOTED = 100  # characters of a template quoted in a message
 _DATA = ("response", "record", "download_target", "jobs", "creation_responses")
 
@@ -89,9 +91,9 @@ class Templates:
         """What a JSONPath finds, from the cache where it was parsed before; raises BadPath."""
         return self._find(path)
 
-    def bad(self, key: str, source: str, said: str, line: int | None = None) -> BadTemplate:
+    def bad(self, key: str, source: str, said: str, line: int | None = None, hint: str | None = None) -> BadTemplate:
         """The error for a syntax that is wrong."""
-        error = self.error(key, source, said, line=line, kind=BadTemplate)
+        error = self.error(key, source, said, line=line, hint=hint, kind=BadTemplate)
         assert isinstance(error, BadTemplate)
         error.fault = said
         return error
@@ -194,7 +196,9 @@ class Extractor:
         self._find: Find | None = None
         if self._text is None:
             if not self.source.startswith("$"):
-                raise templates.bad(key, source, "it is neither a JSONPath, which begins with `$`, nor a template")
+                said = "it is neither a JSONPath, which begins with `$`, nor a template"
+                hint = f"write `$.{self.source}`" if _FIELD.fullmatch(self.source) else None
+                raise templates.bad(key, source, said, hint=hint)
             self._find = self._path(self.source)
 
     @property

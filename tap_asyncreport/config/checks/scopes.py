@@ -28,7 +28,7 @@ _SECTIONS: Mapping[str, frozenset[str]] = {
     "expect": DOWNLOAD | ANSWER,
     "decode": DOWNLOAD | ANSWER,
     "add_columns": DOWNLOAD | {"record"},
-    "partitions": RUN | {"partition"},
+    "partitions": RUN | {"partition", "record"},
     "incremental": RUN | {"partition"},
 }
 _TOP: Mapping[str, frozenset[str]] = {"headers": DOWNLOAD, "authenticator": DOWNLOAD}
@@ -43,7 +43,7 @@ SINCE: Mapping[str, str] = {
     "jobs": "in the polling requester",
     "download_target": "in the download, and after it",
     "response": "in rules, paginators, extractors and `expect`",
-    "record": "in `add_columns`",
+    "record": "in `add_columns`, and in the `value` of a partition",
     "window": "in streams",
     "partition": "in streams",
 }

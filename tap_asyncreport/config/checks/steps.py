@@ -100,8 +100,6 @@ def _paginator(draft: Draft, keys: Keys, requester: Requester) -> Iterator[Probl
         return
     if section not in _PAGED or "authenticator" in keys:
         yield draft.teller.at((*keys, "paginator"), f"`{section}` has no pages")
-    elif section == "partitions":
-        yield draft.teller.at((*keys, "paginator"), "the paginator stands beside `request`, not in it")
     elif isinstance(requester.paginator, ByteRange) and section != "download_retriever":
         yield draft.teller.at((*keys, "paginator"), "`byte_range` is for the download only")
 

@@ -36,8 +36,9 @@ class TextCheck:
             try:
                 text = self._read(written)
             except BadTemplate as error:
-                said = error.fault if is_hidden(written.keys) else error.message
-                yield self._draft.teller.at(written.keys, said, error.hint)
+                hidden = is_hidden(written.keys)
+                said, hint = (error.fault, None) if hidden else (error.message, error.hint)
+                yield self._draft.teller.at(written.keys, said, hint)
             else:
                 if text is not None:
                     yield from self._names(written.keys, text)
