@@ -6,14 +6,15 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import accumulate, chain, compress
 
 from tap_asyncreport.config.decoding import Decode, Header
-from tap_asyncreport.decoding.dialect import Dialect, Incomplete, line_ends
+from tap_asyncreport.decoding.dialect import Dialect, Incomplete, line_ends, physical_lines
 from tap_asyncreport.errors import DecodeError, excerpt
 
 _PREAMBLE_CHARACTERS = 1024 * 1024
 _CUT_STEPS = 1000
+_LINE = re.compile(r"[^\r\n]*")
 
 Columns = Sequence[Sequence[str | None]]
 
@@ -34,7 +35,7 @@ class Delimited:
     """
 
     def __init__(self, texts: Iterator[str], decode: Decode, dialect: Dialect, given: Sequence[str] | None) -> None:
-        self._texts = texts
+        self._texts = dialect.single(texts)
         self._decode = decode
         self._dialect = dialect
         self._given = given
@@ -45,11 +46,9 @@ class Delimited:
 
     def _fill(self) -> bool:
         text = next(self._texts, None)
-        if text is None:
-            self._ended = True
-            return False
-        self._pending += text
-        return True
+        self._ended = text is None
+        self._pending += text or ""
+        return text is not None
 
     def _advance(self, count: int) -> None:
         self._line += line_ends(self._pending[:count])
@@ -103,7 +102,7 @@ class Delimited:
             return list(self._given or names)
         raise DecodeError(
             f"line {line}: the header has {len(names)} columns, `decode.fields` names {len(self._given)}",
-            excerpt=", ".join(names),
+            excerpt=excerpt(", ".join(names)),
         )
 
     def _match(self, wanted: Sequence[str]) -> list[str]:
@@ -127,7 +126,7 @@ class Delimited:
         names = ", ".join(repr(name) for name in wanted)
         raise DecodeError(
             f"no row in the first {skipped} characters holds all of {names}",
-            excerpt=start,
+            excerpt=excerpt(start),
             hint="see `decode.header.match`",
         )
 
@@ -139,7 +138,7 @@ class Delimited:
             repeated = sorted({name for name in names if [n.casefold() for n in names].count(name.casefold()) > 1})
             raise DecodeError(
                 f"line {self._line - 1}: the header repeats {', '.join(map(repr, repeated))}",
-                excerpt=", ".join(names),
+                excerpt=excerpt(", ".join(names)),
                 hint="`decode.duplicate_headers: suffix` makes them distinct (capitals do not count)",
             )
         seen: set[str] = set()
@@ -172,7 +171,7 @@ class Delimited:
                 want = self._grown()
                 continue
             except csv.Error:
-                raise self._dialect.error(text, self._line) from None
+                raise self._dialect.error(text, self._line, ended=self._ended) from None
             want = 0
             if batch is not None and batch.count:
                 yield batch
@@ -211,9 +210,13 @@ class Delimited:
         """The text before the line at which the data ends."""
         if self._stop is None:
             return text
-        for start in self._dialect.record_starts(text, blank=True):
-            end = re.compile(r"[^\r\n]*").match(text, start)
-            if end and self._stop.search(end[0]):
+        if self._dialect.is_bare(text):
+            starts = chain([0], accumulate(map(len, physical_lines(text))))
+        else:
+            starts = self._dialect.record_starts(text, blank=True)
+        for start in starts:
+            line = _LINE.match(text, start)
+            if start < len(text) and line and self._stop.search(line[0]):
                 return text[:start]
         return text
 
@@ -265,7 +268,7 @@ class Delimited:
             if column not in names:
                 raise DecodeError(
                     f"`decode.skip_rows_where` looks at {column!r}, which is no column of the file",
-                    excerpt=", ".join(names),
+                    excerpt=excerpt(", ".join(names)),
                 )
             found.append((list(names).index(column), re.compile(pattern)))
         return found

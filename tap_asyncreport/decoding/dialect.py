@@ -16,6 +16,7 @@ from tap_asyncreport.errors import DecodeError, excerpt
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ROWS_AT_ONCE = 400
 _FEW = 4
+STAND_IN = "\x1f"
 
 
 def line_ends(text: str) -> int:
@@ -51,13 +52,35 @@ class Dialect:
     quote: str | None
     escape: str | None
     max_field: int
+    long_delimiter: str = ""
 
     @classmethod
     def of(cls, decode: Decode, format_: str) -> Dialect:
         """The dialect of a stream; the delimiter is the format's where none is given."""
         delimiter = decode.delimiter or ("\t" if format_ == "tsv" else ",")
         delimiter = {"\\t": "\t"}.get(delimiter, delimiter)
+        if len(delimiter) > 1:
+            return cls(STAND_IN, decode.quote_char or None, decode.escape_char or None, decode.max_field_bytes, delimiter)
         return cls(delimiter, decode.quote_char or None, decode.escape_char or None, decode.max_field_bytes)
+
+    def single(self, texts: Iterator[str]) -> Iterator[str]:
+        """The text with one character for each delimiter; those inside quotes become delimiters again in `columns`."""
+        long, held = self.long_delimiter, ""
+        for text in texts if long else ():
+            whole = held + text
+            if STAND_IN in whole:
+                raise DecodeError(f"the text holds {STAND_IN!r}, so a delimiter of several characters cannot be told apart")
+            pieces = whole.split(long)
+            keep = max(0, len(pieces[-1]) - len(long) + 1)
+            held = pieces[-1][keep:]
+            pieces[-1] = pieces[-1][:keep]
+            yield STAND_IN.join(pieces)
+        yield from [held] if long else texts
+
+    def _restored(self, columns: list[list[str]] | None, text: str) -> list[list[str]] | None:
+        if not self.long_delimiter or columns is None or self.is_bare(text):
+            return columns
+        return [[field.replace(STAND_IN, self.long_delimiter) for field in column] for column in columns]
 
     def is_bare(self, text: str) -> bool:
         """Whether neither quotes nor escapes occur, so that fields may be cut at delimiters alone."""
@@ -68,8 +91,8 @@ class Dialect:
         if width > 1 and (len(text) * 4 <= self.max_field or self._longest(text) * 4 <= self.max_field):
             quick = self._quickly(text, width)
             if quick is not None:
-                return quick
-        return self._cut_by_csv(text, width)
+                return self._restored(quick, text)
+        return self._restored(self._cut_by_csv(text, width), text)
 
     def _quickly(self, text: str, width: int) -> list[list[str]] | None:
         if self.is_bare(text):
@@ -96,6 +119,8 @@ class Dialect:
         body = text.removesuffix(end)
         if not body.endswith(quote) or len(body) < 2:  # noqa: PLR2004
             return None
+        if body.startswith(f"{quote}{end}{quote}") or any(f"{c}{quote}{end}{quote}" in body for c in (self.delimiter, "\n")):
+            return None  # perhaps a field that is a line end and nothing else, which looks like the end of a row
         between = f"{quote}{self.delimiter}{quote}"
         flat = body[1:-1].replace(f"{quote}{end}{quote}", f"{between}\n{between}").split(between)
         flat.append("\n")
@@ -207,7 +232,7 @@ class Dialect:
             yield at, None
             while not _LINE_END.match(text, at):
                 begin, at, kind = self._field(text, at)
-                if kind is None and at - begin > self.max_field:
+                if kind is None and self._too_long(text, begin, at):
                     kind = "long"
                 if kind is not None:
                     yield None, Fault(kind, begin, at)
@@ -216,6 +241,9 @@ class Dialect:
                     break
                 at += 1
             at = _line_end_at(text, at)
+
+    def _too_long(self, text: str, begin: int, end: int) -> bool:
+        return (end - begin) * 4 > self.max_field and len(text[begin:end].strip(self.quote).encode()) > self.max_field
 
     def _field(self, text: str, begin: int) -> tuple[int, int, str | None]:
         at = begin

@@ -65,7 +65,8 @@ class _Writer:
         shown = [name for name in names if columns.emitted(name)]
         constants = [(name, value) for name, value in layout.constants if columns.emitted(name)]
         self._lines = Lines([*shown, *self._added], constants, prefix, suffix)
-        self._records = Lines(names, layout.constants, b"", b"") if self._added else None
+        inherent = [(name, value) for name, value in layout.constants if name not in given.values]
+        self._records = Lines(names, inherent, b"", b"") if self._added else None
 
     def lines(self, batch: Batch) -> bytes:
         """The lines of a batch; raises DecodeError for a value that does not fit."""
