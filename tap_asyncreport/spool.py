@@ -51,6 +51,7 @@ class SpooledFile:
     target: Any = None
     target_number: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    expected_rows: int | None = None
     page: int = 0
 
 

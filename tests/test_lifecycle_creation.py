@@ -173,6 +173,7 @@ def test_each_step_sees_the_earlier_ones_and_a_step_that_is_done_is_not_repeated
         (json_reply({"detail": "running, id=r9"}, 425), {"status": 425, "text": r"id=(\w+)"}, None, "r9"),
         (json_reply({"existing": {"id": "r9"}}, 409), {"status": 409, "job_id": "$.existing.id"}, None, "r9"),
         (json_reply({"id": "r9"}, 409), {"status": 409}, None, "r9"),
+        (json_reply({"id": "r9"}, 409), {"status": 409, "job_id": "$.other", "text": "no(.)?thing|id"}, None, "r9"),
         (Reply(409, "job r9 exists"), {"status": 409, "text": "job (.*) exists"}, None, "r9"),
         (json_reply([{"id": 1}], 409), {"status": 409, "job_id": "{{ 9 }}"}, "$.data.run.id", 9),
         (json_reply({"data": None, "e": 9}, 409), {"status": 409, "job_id": "$.e"}, "$.data.run.id", 9),

@@ -301,6 +301,41 @@ def test_expected_rows_are_for_the_reader(tmp_path: Path, rows: Any, expected: i
         assert expected == it.repository.expected_rows(job)
 
 
+def test_each_page_may_say_how_many_rows_it_has(tmp_path: Path) -> None:
+    def api(request: Request) -> Reply:
+        if not request.target.startswith("/rows"):
+            return json_reply({"id": "r1", "status": "done"})
+        n = int(request.query.get("locator", 0))
+        return Reply(200, f"id\n{n}\n", {"X-Rows": str(n + 1), **({"X-Next": str(n + 1)} if n < 2 else {})})
+
+    paginator = {"type": "cursor", "extractor": "{{ response.headers['x-next'] }}", "into": {"param": "locator"}}
+    stream = {
+        "download_retriever": {"request": "GET /rows", "paginator": paginator},
+        "expect": {"rows": "{{ response.headers['x-rows'] }}"},
+    }
+    with serving(api) as server, rig(server.origin, tmp_path, stream) as it:
+        job = it.targeted()
+        assert Means.OK == it.repository.download(job).means
+        assert 1 + 2 + 3 == it.repository.expected_rows(job)
+
+
+@pytest.mark.parametrize(
+    "expect",
+    [
+        {"bytes": "{{ download_target.size }}"}, {"bytes": "$.sizes"}, {"bytes": "$.total"}, {"bytes": "{{ polling_response.total }}"},
+        {"bytes": "$.files[*].size"},
+    ],
+)  # fmt: skip
+def test_sizes_of_several_files_each_or_together(tmp_path: Path, expect: dict[str, str]) -> None:
+    bodies = {"/f1": "a,b\n", "/f2": "a,b\n1,2\n"}
+    files = [{"u": path, "size": len(body)} for path, body in bodies.items()]
+    answer = {"id": "r1", "status": "done", "files": files, "sizes": [4, 8], "total": 12}
+    stream = {"download_target_extractor": "$.files[*]", "download_retriever": "GET {{ download_target.u }}", "expect": expect}
+    with serving(lambda r: Reply(200, bodies[r.target]) if r.target in bodies else json_reply(answer)) as server:
+        with rig(server.origin, tmp_path, stream) as it:
+            assert Means.OK == it.repository.download(it.targeted()).means
+
+
 def test_expected_rows_that_are_no_number_fail(tmp_path: Path) -> None:
     outcome, _, _ = downloaded(CSV, tmp_path, {"rows": "many"}, expect={"rows": "$.rows"})
     assert (Means.FAIL, "the expected rows are no number: 'many'") == (outcome.means, outcome.error.message)

@@ -108,13 +108,14 @@ class CreationRequester:
         return self._adopted(answer, found), found
 
     def _existing(self, answer: Answer, job: Job) -> Any:
-        """The id of the job that a refusal speaks of."""
+        """The id of the job that a refusal speaks of: by its rule, by the rule's text, or where ids stand anyway."""
         scope = self._scope(self.requesters[-1], job, answer)
+        found = None
         if answer.rule is not None and answer.rule.job_id is not None:
-            return answer.rule.job_id.first(answer.response, scope)
-        if answer.match is not None and answer.match.groups():
-            return answer.match.group(1)
-        return self._job_id.first(answer.response, scope)
+            found = answer.rule.job_id.first(answer.response, scope)
+        if found is None and answer.match is not None and answer.match.groups():
+            found = answer.match.group(1)
+        return self._job_id.first(answer.response, scope) if found is None else found
 
     def _adopted(self, answer: Answer, found: Any) -> Answer:
         """The refusal as if it were the creation's answer; without an id it stays a refusal."""

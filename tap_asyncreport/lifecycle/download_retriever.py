@@ -114,7 +114,7 @@ class DownloadRetriever:
                 else:
                     self._fetch(job, download, room)
             scope = self._context.scope(job)
-            download.rows = self.expectations.rows(scope)
+            download.rows = self._rows(download, scope)
             self._check_all(download, scope)
         except _Stopped as stopped:
             return replace(stopped.outcome, progress=download.progress)
@@ -125,6 +125,12 @@ class DownloadRetriever:
             download.drop_piece()
             return Outcome(Means.FAIL, error=error.within(self._context.where(job.unit, job, step=Step.DOWNLOAD)))
         return Outcome(Means.OK if download.files else Means.EMPTY, progress=download.progress)
+
+    def _rows(self, download: Download, scope: Mapping[str, Any]) -> int | None:
+        """How many rows the files must hold together; None where not every file says so."""
+        each = [file.expected_rows for file in download.files]
+        known = [rows for rows in each if rows is not None]
+        return sum(known) if known and len(known) == len(each) else self.expectations.rows(scope)
 
     # -- one file
 
@@ -254,6 +260,7 @@ class DownloadRetriever:
         )
         self._verify(answer, file, download, scope)
         response = page_response(file, response) if self._pages is not None else response
+        file = replace(file, expected_rows=self.expectations.rows_of(response, scope))
         seen = self.requester.answer_scope(scope, response)
         records = 0
         if self._pages is not None:

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from tap_asyncreport.lifecycle.context import StreamContext
     from tap_asyncreport.response import Response
     from tap_asyncreport.spool import SpooledFile
+    from tap_asyncreport.templates import Extractor
 
 _HASHES = ("md5", "sha256")
 _CHUNK = 1024 * 1024
 
 
 class Expectations:
-    """The extractors of `expect`; a JSONPath speaks of all files together, a template of each by itself."""
+    """What `expect` says: by the download's answer or its target of one file, by anything else of all."""
 
     def __init__(self, context: StreamContext) -> None:
         expect = context.stream.expect
@@ -33,31 +34,34 @@ class Expectations:
 
     def rows(self, scope: Mapping[str, Any]) -> int | None:
         """How many rows all files hold; None where that is not said. Raises TransferError for what is no number."""
-        if self._rows is None:
+        if self._rows is None or _of_one_file(self._rows):
             return None
-        found = [value for value in _flat(self._rows.all(scope.get("polling_response"), scope)) if value is not None]
-        try:
-            return sum(_whole(value) for value in found) if found else None
-        except (TypeError, ValueError):
-            raise TransferError(f"the expected rows are no number: {found[0]!r}", hint="check `expect.rows`") from None
+        return _total(self._rows.all(scope.get("polling_response"), scope))
+
+    def rows_of(self, response: Response, scope: Mapping[str, Any]) -> int | None:
+        """How many rows one file holds, where its own answer says so; raises TransferError."""
+        if self._rows is None or not _of_one_file(self._rows):
+            return None
+        return _total(self._rows.all(response, {**scope, "response": response}))
 
     def check_file(self, file: SpooledFile, response: Response, scope: Mapping[str, Any]) -> None:
-        """Holds one file against the templates; raises TransferError."""
+        """Holds one file against what its own answer says; raises TransferError."""
         for name, extractor in self._checks.items():
-            if not extractor.source.startswith("$"):
+            if _of_one_file(extractor):
                 expected = extractor.first(response, {**scope, "response": response})
                 self._compare(name, [file], expected)
 
     def check_all(self, files: Sequence[SpooledFile], scope: Mapping[str, Any]) -> None:
-        """Holds the files against the JSONPaths, one value for all or one for each; raises TransferError."""
+        """Holds the files against the polling answer, one value for all or one for each; raises TransferError."""
         for name, extractor in self._checks.items():
-            if extractor.source.startswith("$"):
-                found = list(_flat(extractor.all(scope.get("polling_response"), scope)))
-                if len(found) == len(files) and len(files) > 1:
-                    for file, expected in zip(files, found, strict=True):
-                        self._compare(name, [file], expected)
-                elif found:
-                    self._compare(name, files, found[0])
+            if _of_one_file(extractor):
+                continue
+            found = list(_flat(extractor.all(scope.get("polling_response"), scope)))
+            if len(found) == len(files) and len(files) > 1:
+                for file, expected in zip(files, found, strict=True):
+                    self._compare(name, [file], expected)
+            elif found:
+                self._compare(name, files, found[0])
 
     def _compare(self, name: str, files: Sequence[SpooledFile], expected: Any) -> None:
         """As the bytes came, or as they are without compression: APIs mean either."""
@@ -77,6 +81,19 @@ class Expectations:
             f"the download has {name} {got}, and {expected} was expected",
             hint=f"the transfer may have gone wrong; otherwise check `expect.{name}`",
         )
+
+
+def _of_one_file(extractor: Extractor) -> bool:
+    looks_at = {path[0] for path in extractor.paths}
+    return not extractor.source.startswith("$") and bool(looks_at & {"response", "download_target"})
+
+
+def _total(found: Iterable[Any]) -> int | None:
+    values = [value for value in _flat(found) if value is not None]
+    try:
+        return sum(_whole(value) for value in values) if values else None
+    except (TypeError, ValueError):
+        raise TransferError(f"the expected rows are no number: {values[0]!r}", hint="check `expect.rows`") from None
 
 
 def _flat(values: Iterable[Any]) -> Iterator[Any]:
