@@ -129,25 +129,27 @@ def explain(key: str) -> list[KeyInfo]:
     Names of streams may stand in it. Raises ConfigurationError, which names the nearest key, where there is none.
     """
     infos = list(key_infos())
-    wanted = [part for part in key.strip().split(".") if not part.isdigit()]
-    found = [info for info in infos if _fits(info.key.split("."), wanted)]
-    if not found:
-        found = [info for info in infos if info.key.split(".")[-len(wanted) :] == wanted]
+    wanted = key.strip().split(".")
+    whole = [info for info in infos if _names(info.key, wanted)]
+    longest = max((len(info.key) for info in whole), default=0)
+    ending = [info for info in infos if info.key.split(".")[-len(wanted) :] == wanted]
+    shortest = min((len(info.key) for info in ending), default=0)
+    found = [info for info in whole if len(info.key) == longest] or [
+        info for info in ending if len(info.key) == shortest
+    ]
     if not found:
         names = sorted({info.key for info in infos} | {info.key.rsplit(".", 1)[-1] for info in infos})
         close = difflib.get_close_matches(key, names, 1)
         hint = f"did you mean `{close[0]}`?" if close else None
         raise ConfigurationError([Problem(f"there is no key `{key}`", hint=hint)])
-    shortest = min(len(info.key) for info in found)
-    return [info for info in found if len(info.key) == shortest]
+    return found
 
 
-def _fits(known: list[str], wanted: list[str]) -> bool:
-    """Whether the wanted key is the known one, names of streams and the like aside."""
-    if known[:1] != wanted[:1] or known[-1:] != wanted[-1:]:
-        return False
+def _names(known: str, wanted: list[str]) -> bool:
+    """Whether the wanted key is the known one, but for names of streams and the like in between."""
+    parts = known.split(".")
     rest = iter(wanted)
-    return all(part in rest for part in known) and len(wanted) - len(known) <= known.count("streams")
+    return parts[0] == wanted[0] and parts[-1] == wanted[-1] and all(part in rest for part in parts)
 
 
 def key_infos() -> Iterator[KeyInfo]:

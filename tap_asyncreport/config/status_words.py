@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from tap_asyncreport.config.streams import Status
@@ -29,7 +30,7 @@ _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
 def normal(word: Any) -> str:
     """A word as it is compared: without case, with `_`, `-` and space alike; JSON's spelling for what is no text."""
-    if isinstance(word, float | Decimal) and word == int(word):
+    if isinstance(word, float | Decimal) and isfinite(word) and word == int(word):
         word = int(word)
     text = word if isinstance(word, str) else json.dumps(word, default=str)
     return _BETWEEN_WORDS.sub(" ", text.strip()).casefold()
@@ -81,7 +82,7 @@ def in_two_classes(mapping: Mapping[str, Any]) -> Iterator[tuple[Any, str, str]]
     """Words that a mapping puts into two classes: the word, and the two."""
     seen: dict[str, str] = {}
     for kind, words in mapping.items():
-        for word in words if isinstance(words, list) else [words]:
-            first = seen.setdefault(normal(word), kind)
+        for name, word in {normal(word): word for word in (words if isinstance(words, list) else [words])}.items():
+            first = seen.setdefault(name, kind)
             if first != kind:
                 yield word, first, kind
