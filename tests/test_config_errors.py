@@ -87,6 +87,7 @@ tap.yaml:4:50: rate_limits.0.rate: 60 is not a rate; write calls per time, for e
 tap.yaml:7:5: streams.orders.timeout: there is no such key
     try: `timeout` stands under `jobs`
 tap.yaml:8:5: streams.orders.primary_keys: it must be a list, not text
+    try: write [id]
 tap.yaml:9:68: streams.orders.creation_requester.json.from: there is no `windo`; known here: config, now, partition, run, secrets, uuid, vars, window
     try: did you mean `window`?
 tap.yaml:10:5: streams.orders.polling_requester: `GET {{ creation_response.id`: unexpected end of template, expected 'end of print statement'
@@ -123,6 +124,19 @@ def test_faults_of_the_text_come_with_those_of_its_meaning(told: Told) -> None:
         "tap.yaml:2:1: start_date: '2026-13-01' is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)\n"
         "tap.yaml:8:1: base_url: the key stands twice, first in line 1"
     ) == told(BASE.replace("2026-01-01", "2026-13-01") + "base_url: https://b.example\n")
+
+
+@pytest.mark.promise(28)
+def test_a_fault_in_stream_defaults_is_told_once(told: Told) -> None:
+    second = "  - {name: b, creation_requester: POST /a, polling_requester: GET /a, download_retriever: GET /a}\n"
+    text = told(BASE + second + "stream_defaults:\n  jobs: {timeout: 5, timout: 1h}\n  primary_keys: ['{{ x }}', 5]\n")
+    assert (
+        "tap.yaml:10:10: streams.orders.jobs.timeout: 5 has no unit; write for example 5s, 5m or 5d\n"
+        "tap.yaml:10:22: streams.orders.jobs.timout: there is no such key\n"
+        "    try: did you mean `timeout`?\n"
+        "tap.yaml:11:29: streams.orders.primary_keys.1: it must be text, not a number\n"
+        "    try: put it in double quotes"
+    ) == text
 
 
 # ---------------------------------------------------------------- files
@@ -228,6 +242,7 @@ def test_a_schema_that_cannot_be_read(told: Told) -> None:
         ("download_target_requester: GET /urls", "streams.orders: a `download_target_requester` needs a `download_target_extractor` that reads its answer"),
         ("download_target_extractor: {none: empty}", "download_target_extractor.extractor: it is missing\n    try: for example `extractor: \"$.urls\"`"),
         ("expect: {rows: numberOfRecords}", "expect.rows: `numberOfRecords`: it is neither a JSONPath, which begins with `$`, nor a template\n    try: write `$.numberOfRecords`"),
+        ("abort_requester: {request: POST /a, json: {'{{ nope }}': 1}}", "abort_requester.json.{{ nope }}: there is no `nope`; known here: config, creation_response, creation_responses, job, now, partition, polling_response, run, secrets, uuid, vars, window"),
         ("add_columns: {a: '{{ record.x | nope }}'}", "add_columns.a: `{{ record.x | nope }}`: there is no filter `nope`"),
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from tap_asyncreport.config.values import Duration, Model, Renders, kind_of
 
@@ -206,6 +206,12 @@ class OAuth1(Model):
 Authenticator = Annotated[
     NoAuthenticator | ApiKey | Basic | Bearer | OAuth2 | SessionLogin | Jwt | GoogleServiceAccount | AwsSigV4 | OAuth1,
     Field(discriminator="type"),
+]
+# At the top, `none` says the same as leaving it out.
+TopAuthentication = Annotated[
+    Annotated[Literal["none"], Tag("text")] | Annotated[Authenticator, Tag("mapping")],
+    Discriminator(kind_of),
+    AfterValidator(lambda given: None if given == "none" else given),
 ]
 Authentication = Annotated[
     Annotated[Literal["inherit", "none"], Tag("text")] | Annotated[Authenticator, Tag("mapping")],

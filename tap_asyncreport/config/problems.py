@@ -47,8 +47,12 @@ def render(problems: Iterable[Problem]) -> str:
 def in_order(problems: Iterable[Problem], secrets: Iterable[object]) -> list[Problem]:
     """The problems by file and line, each once, with no secret in their texts."""
     values = [secret for secret in secrets if isinstance(secret, str) and len(secret) >= _SHORTEST_SECRET]
-    clean = dict.fromkeys(_masked(problem, values) for problem in problems)
-    return sorted(clean, key=lambda problem: (problem.file or "", problem.line or 0, problem.column or 0))
+    once: dict[object, Problem] = {}
+    for problem in problems:  # what stands in `stream_defaults` is wrong for every stream
+        clean = _masked(problem, values)
+        place = (clean.file, clean.line, clean.column) if clean.line else clean.key
+        once.setdefault((place, clean.key.rsplit(".", 1)[-1], clean.message), clean)
+    return sorted(once.values(), key=lambda problem: (problem.file or "", problem.line or 0, problem.column or 0))
 
 
 def _masked(problem: Problem, secrets: list[str]) -> Problem:
@@ -143,6 +147,8 @@ class Teller:
             return None
         if fault["type"] == "string_type" and isinstance(value, int | float):
             return "put it in double quotes"
+        if fault["type"] == "list_type" and isinstance(value, str | int) and not is_hidden(keys):
+            return f"write [{value}]"
         return None
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from tap_asyncreport.config.authenticators import Authentication, Authenticator
+from tap_asyncreport.config.authenticators import Authentication, TopAuthentication
 from tap_asyncreport.config.requesters import Extractor, Requester, Template
 from tap_asyncreport.config.streams import Stream
 from tap_asyncreport.config.values import ByteSize, CallRate, Duration, Model, Moment, Renders, all_defaults
@@ -84,7 +84,7 @@ class Settings(Model):
         description="Headers of every request on `base_url`'s origin.",
         examples=[{"DeveloperToken": "{{ secrets.developer_token }}"}],
     )
-    authenticator: Authenticator | None = Field(
+    authenticator: TopAuthentication | None = Field(
         None, description="How calls are authenticated.", examples=[{"type": "bearer", "token": "{{ secrets.token }}"}]
     )
     secrets: dict[str, Any] = Field(

@@ -112,6 +112,8 @@ def texts(value: Any, alternatives: tuple[Shape, ...], keys: Keys = ()) -> Itera
             value = {key: item for key, item in value.items() if key not in ("json", "form", "body")}
         for key, item in value.items():
             inner = _under(fitting(_listed(alternatives), value), key)
+            if any(shape.type is Any and shape.renders for shape in alternatives):
+                yield Written((*keys, key), Renders.TEMPLATE, key)
             yield from texts(item, inner, (*keys, key))
     elif isinstance(value, list):
         for number, item in enumerate(value):
