@@ -1,0 +1,1 @@
+"""Simulators of real reporting APIs, one file each, written from what the APIs document."""
