@@ -145,7 +145,7 @@ def test_an_answer_without_json_is_its_text(templates: Templates) -> None:
 def test_a_null_in_the_middle_of_a_text_is_told(templates: Templates) -> None:
     with pytest.raises(NullInText) as raised:
         templates.template("/files/{{ polling_response.none }}", "k").render(SCOPE)
-    assert "k: `/files/{{ polling_response.none }}`: `polling_response.none` is null, and there is no text for that" == raised.value.message
+    assert "`/files/{{ polling_response.none }}`: `polling_response.none` is null, and there is no text for that" == raised.value.message
     assert "where nothing should stand there write `polling_response.none or ''`" == raised.value.hint
     assert "/files/" == templates.template("/files/{{ polling_response.none or '' }}").render(SCOPE)
 
@@ -242,38 +242,38 @@ def test_default_and_is_defined_guard_what_is_not_there(templates: Templates, so
     [
         (
             "{{ creation_response.idd }}",
-            "k: `{{ creation_response.idd }}`: `creation_response` has id, name, items, urls, empty, a b, deep, headers, "
+            "`{{ creation_response.idd }}`: `creation_response` has id, name, items, urls, empty, a b, deep, headers, "
             "status_code, url, text; there is no `idd` | did you mean `id`?",
         ),
-        ("{{ creation_response.deep.x.q }}", "k: `{{ creation_response.deep.x.q }}`: `creation_response.deep.x` has y; there is no `q`"),
-        ("{{ creation_response.empty.x }}", "k: `{{ creation_response.empty.x }}`: `creation_response.empty` is null; it has no `x`"),
+        ("{{ creation_response.deep.x.q }}", "`{{ creation_response.deep.x.q }}`: `creation_response.deep.x` has y; there is no `q`"),
+        ("{{ creation_response.empty.x }}", "`{{ creation_response.empty.x }}`: `creation_response.empty` is null; it has no `x`"),
         (
             "{{ creation_response.urls.x }}",
-            "k: `{{ creation_response.urls.x }}`: `creation_response.urls` is a list; it has no `x` | pick one: `creation_response.urls[0]`",
+            "`{{ creation_response.urls.x }}`: `creation_response.urls` is a list; it has no `x` | pick one: `creation_response.urls[0]`",
         ),
-        ("{{ creation_response.urls[9] }}", "k: `{{ creation_response.urls[9] }}`: `creation_response.urls` is a list; it has no item 9"),
+        ("{{ creation_response.urls[9] }}", "`{{ creation_response.urls[9] }}`: `creation_response.urls` is a list; it has no item 9"),
         (
             "{{ windo.start }}",
-            "k: `{{ windo.start }}`: there is no `windo`; known here: creation_response, download_target, now, partition, "
+            "`{{ windo.start }}`: there is no `windo`; known here: creation_response, download_target, now, partition, "
             "polling_response, run, secrets, uuid, vars, window | did you mean `window`?",
         ),
-        ("{% if vars.x %}a{% endif %}", "k: `{% if vars.x %}a{% endif %}`: `vars` has region, n; there is no `x`"),
+        ("{% if vars.x %}a{% endif %}", "`{% if vars.x %}a{% endif %}`: `vars` has region, n; there is no `x`"),
         (
             "{{ creation_response.headers.nope }}",
-            "k: `{{ creation_response.headers.nope }}`: `creation_response.headers` has location, x-request-id; there is no `nope`",
+            "`{{ creation_response.headers.nope }}`: `creation_response.headers` has location, x-request-id; there is no `nope`",
         ),
-        ("a\nb {{ 1 }}\n{{ vars.x }}", "k: `a b {{ 1 }} {{ vars.x }}` in its line 3: `vars` has region, n; there is no `x`"),
-        ("{{ 1 / 0 }}", "k: `{{ 1 / 0 }}`: division by zero"),
-        ("{{ 'a' + 1 }}", "k: `{{ 'a' + 1 }}`: can only concatenate str (not \"int\") to str"),
-        ("{{ uuid }}", "k: `{{ uuid }}`: a function is no value"),
-        ("{{ 'x' | plus('1d') }}", "k: `{{ 'x' | plus('1d') }}`: `plus`: the text is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)"),
-        ("{{ window.start | plus(1) }}", "k: `{{ window.start | plus(1) }}`: `plus` takes a number and a unit, for example plus('1d')"),
-        ("{{ 5 | iso }}", "k: `{{ 5 | iso }}`: `iso` takes a date, an instant or its text, not a number"),
+        ("a\nb {{ 1 }}\n{{ vars.x }}", "`a b {{ 1 }} {{ vars.x }}` in its line 3: `vars` has region, n; there is no `x`"),
+        ("{{ 1 / 0 }}", "`{{ 1 / 0 }}`: division by zero"),
+        ("{{ 'a' + 1 }}", "`{{ 'a' + 1 }}`: can only concatenate str (not \"int\") to str"),
+        ("{{ uuid }}", "`{{ uuid }}`: a function is no value"),
+        ("{{ 'x' | plus('1d') }}", "`{{ 'x' | plus('1d') }}`: `plus`: the text is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)"),
+        ("{{ window.start | plus(1) }}", "`{{ window.start | plus(1) }}`: `plus` takes a number and a unit, for example plus('1d')"),
+        ("{{ 5 | iso }}", "`{{ 5 | iso }}`: `iso` takes a date, an instant or its text, not a number"),
         (
             "{{ now | in_zone('Mars/Phobos') }}",
-            "k: `{{ now | in_zone('Mars/Phobos') }}`: `in_zone` takes the name of a zone, for example in_zone('Europe/Berlin')",
+            "`{{ now | in_zone('Mars/Phobos') }}`: `in_zone` takes the name of a zone, for example in_zone('Europe/Berlin')",
         ),
-        ("{{ [1].index('q') }}", "k: `{{ [1].index('q') }}`: it cannot be rendered (ValueError)"),
+        ("{{ [1].index('q') }}", "`{{ [1].index('q') }}`: it cannot be rendered (ValueError)"),
     ],
 )
 def test_errors_name_what_is_known(templates: Templates, source: str, expected: str) -> None:
@@ -283,13 +283,13 @@ def test_errors_name_what_is_known(templates: Templates, source: str, expected: 
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("{{ x", "k: `{{ x`: unexpected end of template, expected 'end of print statement'"),
-        ("{{ a b }}", "k: `{{ a b }}`: expected token 'end of print statement', got 'b'"),
-        ("{% if %}", "k: `{% if %}`: expected an expression, got 'end of statement block'"),
-        ("a\n{{ b }}\n{% endfor %}", "k: `a {{ b }} {% endfor %}` in its line 3: encountered unknown tag 'endfor'"),
-        ("{{ a | zzz(1) }}", "k: `{{ a | zzz(1) }}`: there is no filter `zzz`"),
-        ("{{ a | defalt(1) }}", "k: `{{ a | defalt(1) }}`: there is no filter `defalt`; did you mean `default`?"),
-        ("{{ 1 if a is definde }}", "k: `{{ 1 if a is definde }}`: there is no test `definde`; did you mean `defined`?"),
+        ("{{ x", "`{{ x`: unexpected end of template, expected 'end of print statement'"),
+        ("{{ a b }}", "`{{ a b }}`: expected token 'end of print statement', got 'b'"),
+        ("{% if %}", "`{% if %}`: expected an expression, got 'end of statement block'"),
+        ("a\n{{ b }}\n{% endfor %}", "`a {{ b }} {% endfor %}` in its line 3: encountered unknown tag 'endfor'"),
+        ("{{ a | zzz(1) }}", "`{{ a | zzz(1) }}`: there is no filter `zzz`"),
+        ("{{ a | defalt(1) }}", "`{{ a | defalt(1) }}`: there is no filter `defalt`; did you mean `default`?"),
+        ("{{ 1 if a is definde }}", "`{{ 1 if a is definde }}`: there is no test `definde`; did you mean `defined`?"),
     ],
 )
 def test_a_wrong_syntax_is_told_before_anything_is_rendered(templates: Templates, source: str, expected: str) -> None:
@@ -299,11 +299,14 @@ def test_a_wrong_syntax_is_told_before_anything_is_rendered(templates: Templates
     assert raised.value.message.endswith(raised.value.fault)
 
 
-def test_an_error_says_where_in_the_files_the_key_stands() -> None:
-    places = {"streams.orders.params.a": ("tap.yaml", 12, 7)}
-    templates = Templates(now=NOW, where=places.get)
-    with pytest.raises(TemplateError, match=r"^tap\.yaml:12: streams\.orders\.params\.a: `{{ x }}`: there is no `x`"):
-        templates.template({"a": "{{ x }}"}, "streams.orders.params").render({})
+def test_an_error_knows_the_key_of_the_template(templates: Templates) -> None:
+    template = templates.template({"a": ["{{ x }}"]}, "streams.orders.params")
+    with pytest.raises(TemplateError) as raised:
+        template.render({})
+    assert "streams.orders.params.a.0" == raised.value.key
+    with pytest.raises(BadTemplate) as bad:
+        templates.extractor("$[", "streams.orders.status.extractor")
+    assert "streams.orders.status.extractor" == bad.value.key
 
 
 @pytest.mark.promise(26)
@@ -661,7 +664,7 @@ def test_a_template_gives_the_same_from_the_parts_that_its_paths_name(body: dict
 )
 def test_extractors_give_the_first_match_or_all(templates: Templates, source: str, first: Any, every: list[Any] | None) -> None:
     if every is None:
-        with pytest.raises(BadTemplate, match=r"^k: `x`: it is neither a JSONPath, which begins with `\$`, nor a template$") as raised:
+        with pytest.raises(BadTemplate, match=r"^`x`: it is neither a JSONPath, which begins with `\$`, nor a template$") as raised:
             templates.extractor(source, "k")
         assert "write `$.x`" == raised.value.hint
         return
@@ -708,14 +711,14 @@ def test_wildcards_see_the_body_only(templates: Templates) -> None:
 def test_a_bad_path_says_where_it_stops_being_one(templates: Templates, path: str, expected: str) -> None:
     with pytest.raises(BadTemplate) as raised:
         templates.extractor(path, "streams.orders.status.extractor")
-    assert f"streams.orders.status.extractor: `{path}`: not a JSONPath: {expected}" == raised.value.message
+    assert f"`{path}`: not a JSONPath: {expected}" == raised.value.message
 
 
 def test_a_path_made_of_values_does_not_show_them(templates: Templates) -> None:
     extractor = templates.extractor("$.a[{{ secrets.token }}", "k")
     with pytest.raises(TemplateError) as raised:
         extractor.first({}, SCOPE)
-    assert "k: `$.a[{{ secrets.token }}`: what it renders to is not a JSONPath" == raised.value.message
+    assert "`$.a[{{ secrets.token }}`: what it renders to is not a JSONPath" == raised.value.message
 
 
 PATHS = st.lists(

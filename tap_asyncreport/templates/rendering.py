@@ -23,7 +23,6 @@ from tap_asyncreport.templates.sandbox import Sandbox, UnknownName
 from tap_asyncreport.templates.text import NullFound, as_text
 
 Scope = Mapping[str, Any]
-Where = Callable[[str], "tuple[str | None, int | None, int | None] | None"]
 
 _FIELD = re.compile(r"[\w.\[\]]+")
 _QUOTED = 100  # characters of a template quoted in a message
@@ -43,15 +42,13 @@ class BadTemplate(TemplateError):  # noqa: N818
 class Templates:
     """The templates of one run: sandboxed, strict, each compiled once; safe to use from several threads.
 
-    `now` is the run's one reading of the clock, `timezone` the zone of it and of instants written without one. `where`
-    finds a key in the configuration's files, for messages.
+    `now` is the run's one reading of the clock, `timezone` the zone of it and of instants written without one.
     """
 
-    def __init__(self, *, now: datetime, timezone: str = "UTC", where: Where | None = None) -> None:
+    def __init__(self, *, now: datetime, timezone: str = "UTC") -> None:
         zone = ZoneInfo(timezone)
         at = now.astimezone(zone)
         self._sandbox = Sandbox(filters(zone), {"now": at, "uuid": _uuid, "run": {"id": _uuid(), "started_at": at}})
-        self._where = where
         self._texts: dict[str, CompiledText] = {}
         self._find = lru_cache(maxsize=4096)(compile_path)
 
@@ -108,12 +105,9 @@ class Templates:
         hint: str | None = None,
         kind: type[TemplateError] = TemplateError,
     ) -> TemplateError:
-        """The error for a template: where it stands, the template itself, what is wrong with it."""
-        place = self._where(key) if self._where and key else None
-        stands = [":".join(str(part) for part in place[:2] if part is not None)] if place else []
-        stands += [key] if key else []
+        """The error for a template: the template itself, and what is wrong with it."""
         several = f" in its line {line}" if line and "\n" in source.strip() else ""
-        return kind(": ".join([*stands, f"`{excerpt(source, _QUOTED)}`{several}", said]), key=key, hint=hint)
+        return kind(f"`{excerpt(source, _QUOTED)}`{several}: {said}", key=key, hint=hint)
 
 
 def _found(find: Find, path: str, answer: Response) -> list[Any]:
