@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure; and what CI tries today it tries tomorrow.
+settings.register_profile("ours", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +20,14 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("TAP_ASYNCREPORT_") or name.lower() in {"http_proxy", "https_proxy", "all_proxy"}:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def hooks_of_the_interpreter() -> Iterator[None]:
+    """A tap that runs inside a test leaves no hook behind for the next one."""
+    before = sys.excepthook
+    yield
+    sys.excepthook = before
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
