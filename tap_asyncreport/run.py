@@ -67,9 +67,8 @@ class Run:
         self.templates = Templates(now=self.now, timezone=settings.timezone)
         self.account = Account(self.clock, self.now, redactor, log_metric, settings.run_report)
         self.spool = Spool(settings.spool.directory)
-        self.http = Http(
-            settings, self.templates, clock=self.clock, redactor=redactor, observers=[self.account.ledger.observe_exchange]
-        )
+        observers = [self.account.ledger.observe_exchange]
+        self.http = Http(settings, self.templates, clock=self.clock, redactor=redactor, observers=observers)
         self.streams = {stream.name: StreamRun(self, stream) for stream in streams}
         for work in self.streams.values():
             for dimension in work.config.partitions:
