@@ -24,7 +24,7 @@ from tap_asyncreport.reporting import (
 
 if TYPE_CHECKING:
     from tap_asyncreport.clock import Clock
-    from tap_asyncreport.http import Redactor
+    from tap_asyncreport.http.redaction import Redactor
     from tap_asyncreport.reporting.metrics import Emit
 
 logger = logging.getLogger("tap-asyncreport")

@@ -16,6 +16,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         _guarded(lambda: commands(arguments))
     else:
+        from tap_asyncreport.sdk import postpone
+
+        postpone()
         from tap_asyncreport.tap import TapAsyncReport
 
         _guarded(lambda: TapAsyncReport.cli(arguments, prog_name="tap-asyncreport"))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tap_asyncreport.clock import Clock
     from tap_asyncreport.config.settings import Settings
     from tap_asyncreport.config.streams import Partition, Stream
-    from tap_asyncreport.http import Http
+    from tap_asyncreport.http.session import Http
     from tap_asyncreport.templates import Extractor, Templates
 
 logger = logging.getLogger("tap-asyncreport")

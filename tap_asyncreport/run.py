@@ -15,7 +15,7 @@ from tap_asyncreport.books import Books
 from tap_asyncreport.clock import SystemClock
 from tap_asyncreport.config.shown import shown
 from tap_asyncreport.errors import Interrupted, ReportError, Where
-from tap_asyncreport.http import Http
+from tap_asyncreport.http.session import Http
 from tap_asyncreport.job import JobEvent, Unit
 from tap_asyncreport.orchestrator import Orchestrator
 from tap_asyncreport.orchestrator.budgets import budget_of
@@ -30,7 +30,7 @@ from tap_asyncreport.templates import Templates
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.loading import Loaded
-    from tap_asyncreport.http import Redactor
+    from tap_asyncreport.http.redaction import Redactor
     from tap_asyncreport.orchestrator.task import Task
     from tap_asyncreport.output import Output
     from tap_asyncreport.stream import ReportStream

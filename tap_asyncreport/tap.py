@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk import Tap
 from singer_sdk.exceptions import AbortedSyncFailedException
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.tap_base import Tap
 
 from tap_asyncreport.config.loading import Loaded, load
 from tap_asyncreport.errors import StateError, TapError
-from tap_asyncreport.http import Redactor
 from tap_asyncreport.http.guard import guard_logging
+from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.output import Output
 from tap_asyncreport.stream import ReportStream
 

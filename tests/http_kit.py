@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tap_asyncreport.config.settings import Settings
-from tap_asyncreport.http import Call, Exchange, Http, Redactor
+from tap_asyncreport.http.calls import Call, Exchange
+from tap_asyncreport.http.redaction import Redactor
+from tap_asyncreport.http.session import Http
 from tap_asyncreport.templates import Templates
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

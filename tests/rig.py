@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tap_asyncreport.config.settings import Settings
-from tap_asyncreport.http import Exchange, Http, Redactor
+from tap_asyncreport.http.calls import Exchange
+from tap_asyncreport.http.redaction import Redactor
+from tap_asyncreport.http.session import Http
 from tap_asyncreport.job import Job, JobStatus, Means, Outcome, Unit
 from tap_asyncreport.job_repository import JobRepository
 from tap_asyncreport.spool import Spool

@@ -18,7 +18,7 @@ from http_kit import NOW, Kit
 from sockets import answer, serving
 
 from tap_asyncreport.errors import LoginError, RequestError, TemplateError, Where
-from tap_asyncreport.http import NotReady
+from tap_asyncreport.http.network import NotReady
 
 OAUTH = {"type": "oauth2", "client_id": "me", "client_secret": "{{ secrets.client_secret }}"}
 SECRETS = {"client_secret": "s3cret/+x", "refresh": "refresh-1234", "password": "pass-12345"}

@@ -13,7 +13,7 @@ from sockets import answer, serving
 
 from tap_asyncreport.config.authenticators import AwsSigV4, OAuth1
 from tap_asyncreport.errors import RequestError
-from tap_asyncreport.http import Redactor
+from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.calls import Outgoing
 from tap_asyncreport.http.credentials import Rendering
 from tap_asyncreport.http.signatures import AwsCredentials, OAuth1Credentials

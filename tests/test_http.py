@@ -10,7 +10,7 @@ from http_kit import Kit
 from sockets import Reset, Silent, answer, chunked, serving
 
 from tap_asyncreport.errors import ConfigurationError, RequestError
-from tap_asyncreport.http import Broken, ConnectionRefused, NotReady, ReadTimeout
+from tap_asyncreport.http.network import Broken, ConnectionRefused, NotReady, ReadTimeout
 
 BEARER = {"type": "bearer", "token": "{{ secrets.token }}"}
 

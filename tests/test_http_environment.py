@@ -17,7 +17,7 @@ from http_kit import Kit
 from sockets import answer, serving
 
 from tap_asyncreport.errors import RequestError
-from tap_asyncreport.http import ConnectionRefused
+from tap_asyncreport.http.network import ConnectionRefused
 
 OAUTH = {"type": "oauth2", "client_id": "me", "client_secret": "s3cret-x"}
 

@@ -10,7 +10,7 @@ from http_kit import Kit
 from sockets import answer, serving
 
 from tap_asyncreport.errors import RequestError
-from tap_asyncreport.http import Broken
+from tap_asyncreport.http.network import Broken
 from tap_asyncreport.http.reply import decoded, json_of, text_of
 
 ROWS = b'{"id": "1"}'

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_asyncreport.http import parse_retry_after, parse_wait
+from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 

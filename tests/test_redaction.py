@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_asyncreport.http import Redactor
+from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.guard import guard_logging
 from tap_asyncreport.http.urls import origin_of
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import re
 
     from tap_asyncreport.config.requesters import Requester as Config
-    from tap_asyncreport.http import Reply
+    from tap_asyncreport.http.reply import Reply
     from tap_asyncreport.job import Job, Unit
     from tap_asyncreport.lifecycle.context import StreamContext
 
