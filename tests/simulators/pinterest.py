@@ -106,7 +106,9 @@ class Pinterest(Simulator):
         names = sorted({*self.rows, *self.forbidden})
         start = int(request.query.get("bookmark") or 0)
         end = start + min(int(size), self.page_limit)
-        items = [{"id": name, "name": f"Account {name}", "currency": "EUR", "country": "DE"} for name in names[start:end]]
+        items = [
+            {"id": name, "name": f"Account {name}", "currency": "EUR", "country": "DE"} for name in names[start:end]
+        ]
         return json_reply({"items": items, "bookmark": str(end) if end < len(names) else None})
 
     page_limit = 250
@@ -157,7 +159,9 @@ class Pinterest(Simulator):
         for row in self.rows[spec["account"]]:
             if spec["start_date"] <= row["DATE"] <= spec["end_date"] and entity in row:
                 kept = {name: value for name, value in row.items() if name == "DATE" or name in spec["columns"]}
-                if any(value for name, value in kept.items() if isinstance(value, int | float) and not name.endswith("_ID")):
+                if any(
+                    value for name, value in kept.items() if isinstance(value, int | float) and not name.endswith("_ID")
+                ):
                     found.setdefault(str(row[entity]), []).append(kept)
         return json.dumps(found).encode()
 
@@ -174,7 +178,11 @@ class Pinterest(Simulator):
             raise refusal
         spec = request.json()
         required = {"start_date", "end_date", "granularity", "level", "columns"}
-        if not required <= set(spec) <= KNOWN or spec["level"] not in ENTITY or spec["granularity"] not in GRANULARITIES:
+        if (
+            not required <= set(spec) <= KNOWN
+            or spec["level"] not in ENTITY
+            or spec["granularity"] not in GRANULARITIES
+        ):
             raise refusal
         if not spec["columns"] or not all(re.fullmatch(r"[A-Z0-9_]+", name) for name in spec["columns"]):
             raise refusal
