@@ -149,23 +149,13 @@ def test_empty_reports_end_well_at_every_level(tap: Process) -> None:
     )
 
 
-def test_a_failed_report_is_made_again_and_then_said(tap: Process) -> None:
-    with Pinterest({"549": ROWS["549"]}, script=["FAILED"]) as api:
+def test_a_report_that_is_gone_or_failed_is_made_again_and_then_said(tap: Process) -> None:
+    scripts = {1: ["DOES_NOT_EXIST"], 2: ["FAILED"], 3: ["IN_PROGRESS", "CANCELLED"]}
+    with Pinterest({"549": ROWS["549"]}, script=scripts) as api:
         run = run_definition(tap, settings(api, start_date=END.isoformat()), ["campaigns_daily"])
 
     assert 1 == run.exit_code
     assert 3 == len(api.jobs)
-    assert "FAILED" in run.stderr
+    assert 1 + 1 + 3 + 4 == len(api.log)
+    assert "CANCELLED" in run.stderr
     assert [] == run.records("campaigns_daily")
-
-
-def test_a_report_that_the_api_forgot_is_made_again(tap: Process) -> None:
-    with Pinterest({"549": ROWS["549"]}, script=["DOES_NOT_EXIST", "FINISHED"]) as api:
-        api.jobs.clear()
-        run = run_definition(
-            tap, settings(api, start_date=END.isoformat()), ["campaigns_daily"], jobs={"max_attempts": 2}
-        )
-
-    assert 1 == run.exit_code
-    assert 2 == len(api.jobs)
-    assert "DOES_NOT_EXIST" in run.stderr

@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -34,6 +34,7 @@ from typing import Any, ClassVar, Self
 from wire import Change, Reply, Request, Server, json_reply
 
 Handler = Callable[..., Reply]
+Script = Sequence[Any] | Mapping[int | None, Sequence[Any]]
 
 
 class Refused(Exception):
@@ -133,9 +134,13 @@ class Job:
     aborted: bool = False
     deleted: bool = False
 
-    def step_on(self, script: list[Any]) -> Any:
-        """What this poll finds: the k-th entry of the script for the k-th poll, the last for every one after it."""
-        found = script[min(self.polls, len(script) - 1)]
+    def step_on(self, script: Script) -> Any:
+        """What this poll finds: the k-th entry of the script for the k-th poll, the last for every one after it.
+
+        A script for each job, by its number, leaves the key None for all the others.
+        """
+        entries = script.get(self.number, script.get(None, ())) if isinstance(script, Mapping) else script
+        found = entries[min(self.polls, len(entries) - 1)]
         self.polls += 1
         return found
 

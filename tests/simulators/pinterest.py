@@ -8,13 +8,14 @@ rows whose metrics are all zero left out.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from simulators.base import Job, Refused, Simulator, Tokens, route
+from simulators.base import Job, Refused, Script, Simulator, Tokens, route
 from wire import Change, Reply, Request, json_reply
 
 ENTITY = {
@@ -40,9 +41,9 @@ def problem(status: int, code: int, message: str) -> Reply:
 class Pinterest(Simulator):
     """`rows` are the facts that reports are made of, by ad account; each has DATE and every column ever asked for.
 
-    script      the `report_status` of a job's polls
+    script      the `report_status` of a job's polls, or a dict of such lists by the jobs' numbers
     forbidden   accounts that are listed but may not be read
-    token_life  seconds that an access token is good for
+    good_for    calls that an access token is good for
     """
 
     HOSTS = ("api", "files")
@@ -52,14 +53,14 @@ class Pinterest(Simulator):
         self,
         rows: Mapping[str, Iterable[Mapping[str, Any]]],
         *,
-        script: Iterable[str] = ("IN_PROGRESS", "FINISHED"),
+        script: Script = ("IN_PROGRESS", "FINISHED"),
         forbidden: Iterable[str] = (),
         good_for: int | None = None,
         faults: Mapping[tuple[str, int | str], Reply | Change] | None = None,
     ) -> None:
         super().__init__(faults=faults)
         self.rows = {account: [dict(row) for row in given] for account, given in rows.items()}
-        self.script, self.forbidden, self.good_for = list(script), set(forbidden), good_for
+        self.script, self.forbidden, self.good_for = script, set(forbidden), good_for
         self.access, self.refresh = Tokens(self.clock, "pina_"), Tokens(self.clock, "pinr.")
         self.first_refresh_token = self.refresh.issue()
         self.links: dict[str, tuple[Job, datetime]] = {}
@@ -68,8 +69,6 @@ class Pinterest(Simulator):
 
     @route("POST", "/v5/oauth/token")
     def token(self, request: Request) -> Reply:
-        import base64
-
         wanted = base64.b64encode(f"{self.CLIENT}:{self.SECRET}".encode()).decode()
         if request.header("Authorization") != f"Basic {wanted}":
             return problem(401, 2, "Authentication failed.")
