@@ -37,9 +37,14 @@ class Draft:
     @property
     def stream_names(self) -> list[str]:
         """The names of all streams, valid or not."""
+        return [str(stream["name"]) for _, stream in self.written_streams if "name" in stream]
+
+    @property
+    def written_streams(self) -> list[tuple[int, Mapping[str, Any]]]:
+        """All streams as written, valid or not, with their numbers."""
         streams = self.raw.get("streams")
-        named = streams if isinstance(streams, list) else []
-        return [str(stream["name"]) for stream in named if isinstance(stream, Mapping) and "name" in stream]
+        numbered = enumerate(streams if isinstance(streams, list) else [])
+        return [(number, stream) for number, stream in numbered if isinstance(stream, Mapping)]
 
     def parts(self, kind: type[Kind]) -> Iterator[tuple[Keys, Kind]]:
         """Every valid model of a kind, with its path."""

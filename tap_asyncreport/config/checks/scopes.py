@@ -60,7 +60,7 @@ def names_at(keys: Keys, raw: Mapping[str, Any]) -> frozenset[str]:
     if section == "creation_requester":
         names |= _in_creation(keys, stream.get(section), answered=bool(answers))
     if section in _STEPS_WITH_NAMES:
-        names |= {name for name in step_names(stream.get(section)) if name}
+        names |= set(step_names(stream.get(section)))
     return names
 
 
@@ -83,10 +83,11 @@ def stream_at(keys: Keys, raw: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def step_names(steps: Any) -> list[str | None]:
+def step_names(steps: Any) -> list[str]:
     """The names of the steps of a list of requesters."""
     listed = steps if isinstance(steps, list) else [steps]
-    return [step.get("name") if isinstance(step, Mapping) else None for step in listed]
+    names = [step.get("name") if isinstance(step, Mapping) else None for step in listed]
+    return [name for name in names if isinstance(name, str) and name]
 
 
 def partition_names(stream: Mapping[str, Any]) -> list[str]:

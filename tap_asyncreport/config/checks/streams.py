@@ -32,18 +32,16 @@ def stream_problems(draft: Draft) -> Iterator[Problem]:
 
 
 def _names(draft: Draft) -> Iterator[Problem]:
-    names = draft.stream_names
-    for name, count in Counter(names).items():
+    last = {str(stream["name"]): number for number, stream in draft.written_streams if "name" in stream}
+    for name, count in Counter(draft.stream_names).items():
         if count > 1:
-            last = len(names) - 1 - names[::-1].index(name)
-            yield draft.teller.at(("streams", last, "name"), f"{count} streams are named `{name}`")
+            yield draft.teller.at(("streams", last[name], "name"), f"{count} streams are named `{name}`")
 
 
 def _words(draft: Draft) -> Iterator[Problem]:
     """A status word in two classes, also where the rest of the stream is wrong."""
-    streams = draft.raw.get("streams")
-    for number, stream in enumerate(streams if isinstance(streams, list) else []):
-        status = stream.get("status") if isinstance(stream, Mapping) else None
+    for number, stream in draft.written_streams:
+        status = stream.get("status")
         mapping = status.get("mapping") if isinstance(status, Mapping) else None
         for word, first, second in in_two_classes(mapping if isinstance(mapping, Mapping) else {}):
             keys = ("streams", number, "status", "mapping", second)

@@ -93,13 +93,12 @@ class TextCheck:
         if root == "partition":
             return self._partitions(keys, stream)
         if root == "creation_responses":
-            return [name for name in step_names(stream.get("creation_requester")) if name]
+            return step_names(stream.get("creation_requester"))
         return list(_WINDOW) if root == "window" else None
 
     def _partitions(self, keys: Keys, stream: Mapping[str, Any]) -> list[str]:
         if keys[0] != "streams":
-            streams = self._draft.raw.get("streams")
-            return [name for each in streams or () if isinstance(each, Mapping) for name in partition_names(each)]
+            return [name for _, each in self._draft.written_streams for name in partition_names(each)]
         names = partition_names(stream)
         return names[: int(keys[3])] if keys[2] == "partitions" and isinstance(keys[3], int) else names
 
