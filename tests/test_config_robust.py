@@ -17,7 +17,7 @@ from tap_asyncreport.config.sources import plain
 from tap_asyncreport.config.text import FileText
 from tap_asyncreport.config.yaml_text import read_yaml
 from tap_asyncreport.errors import ConfigurationError
-from tests.test_config_apis import APIS
+from test_config_apis import APIS
 
 DOCUMENTS = [plain(read_yaml(FileText(name, text))[0]) for name, text in APIS.items()]
 ODD = st.recursive(

@@ -776,3 +776,34 @@ def test_a_text_is_compiled_once(templates: Templates) -> None:
 @pytest.mark.parametrize(("text", "expected"), [("{{ x }}", True), ("{% x %}", True), ("{# x #}", True), ("{ x }", False), (5, False), (None, False)])
 def test_is_template(text: object, expected: bool) -> None:
     assert expected is is_template(text)
+
+
+# ---------------------------------------------------------------- whatever is written
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "{{", "}}", "{%", "%}", "{#", "#}", " ", "x", "creation_response", ".", "[", "]", "(", ")", "|", "default", "if", "else",
+            "for", "in", "endfor", "endif", "set", "=", "==", "'", '"', "a", "1", "0", "-1", "~", "+", "*", "**", "/", "%", ",", ":", "is",
+            "defined", "not", "none", "map", "list", "join", "plus('1d')", "hash", "absolute", "to_json", "strftime('%Y')", "epoch", "items",
+            "__class__", "\n", "{", "}", "loop", "namespace", "range", "raw", "endraw", "uuid()", "now", "secrets.token", "window.start",
+            "{{ creation_response", " }}", "{% for x in", "{% if", "{% set y =", "| attr('x')", "[0]", "['id']", ".headers", "()", "tojson",
+        ]
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@pytest.mark.promise(28)
+@pytest.mark.promise(30)
+@settings(max_examples=400, deadline=None)
+@given(pieces=PIECES, spaced=st.booleans())
+def test_any_text_renders_or_is_told(pieces: list[str], spaced: bool) -> None:
+    templates = Templates(now=NOW)
+    text = (" " if spaced else "").join(pieces)
+    for source in (text, "{{ " + text + " }}", "$." + text):
+        try:
+            templates.template(source, "k").render(SCOPE)
+            templates.extractor(source, "k").all(CREATED, SCOPE)
+        except TemplateError as error:
+            assert SECRET not in error.message
