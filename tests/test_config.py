@@ -75,9 +75,6 @@ def told(*configs: Any, environ: dict[str, str] | None = None, **how: Any) -> li
     return [f"{problem.key}: {problem.message}" if problem.key else problem.message for problem in raised.value.problems]
 
 
-# ---------------------------------------------------------------- the shape of the contract
-
-
 def test_the_contracts_own_example_is_a_whole_configuration(write: Write) -> None:
     settings = loaded(write("tap.yaml", WHOLE), environ=TOKEN).settings
     (orders,) = settings.streams
@@ -123,9 +120,6 @@ def test_the_same_keys_work_in_json_and_as_a_mapping(write: Write) -> None:
 )
 def test_null_and_short_forms(over: dict[str, Any], read: Callable[[Any], Any], expected: Any) -> None:
     assert expected == read(loaded(stream(**over)).settings.streams[0])
-
-
-# ---------------------------------------------------------------- merging
 
 
 def test_later_files_lie_over_earlier_ones() -> None:
@@ -210,9 +204,6 @@ def test_a_schema_file_is_read_beside_the_file_that_names_it(write: Write) -> No
     assert {"type": "object", "properties": {"order_id": {"type": "integer"}}} == loaded(config, environ=TOKEN).settings.streams[0].schema_
 
 
-# ---------------------------------------------------------------- the environment
-
-
 def test_secrets_always_come_from_the_environment_too() -> None:
     config = {
         **MINIMAL,
@@ -255,9 +246,6 @@ def test_a_fault_in_the_environment_names_the_variable() -> None:
     ] == [(problem.file, problem.key, problem.message) for problem in raised.value.problems]
 
 
-# ---------------------------------------------------------------- places
-
-
 def test_every_key_has_the_place_where_it_was_written(write: Write) -> None:
     path = write("tap.yaml", WHOLE)
     sources = loaded(path, environ=TOKEN).sources
@@ -287,9 +275,6 @@ def test_lines_are_physical_whatever_ends_them(newline: str) -> None:
     assert [] == problems
     assert [(1, 1), (2, 1), (5, 1)] == [(tree.value[key].place.line, tree.value[key].place.column) for key in "abc"]
     assert (6, 2) == (tree.value["c"].value[1].place.line, tree.value["c"].value[1].place.column)
-
-
-# ---------------------------------------------------------------- YAML
 
 
 @pytest.mark.parametrize(
@@ -369,8 +354,6 @@ def test_both_yaml_parsers_read_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
     assert fast == read_yaml(FileText("f", WHOLE))
 
 
-# ---------------------------------------------------------------- JSON
-
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -413,9 +396,6 @@ def test_faults_of_json_have_a_line_and_a_column(text: str, expected: str) -> No
     except BadSyntax as error:
         problems = [error.problem]
     assert [expected] == [f"{p.line}:{p.column} {p.message}" + (f" | {p.hint}" if p.hint else "") for p in problems]
-
-
-# ---------------------------------------------------------------- small values
 
 
 @pytest.mark.parametrize(

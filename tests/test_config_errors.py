@@ -52,9 +52,6 @@ def fails(told: Told, key: str, line: str) -> str:
     return shown
 
 
-# ---------------------------------------------------------------- all at once
-
-
 @pytest.mark.promise(28)
 def test_every_fault_is_told_at_once_in_order_with_its_line(told: Told) -> None:
     text = """\
@@ -139,9 +136,6 @@ def test_a_fault_in_stream_defaults_is_told_once(told: Told) -> None:
     ) == text
 
 
-# ---------------------------------------------------------------- files
-
-
 def test_files_that_cannot_be_read(told: Told, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
         load(["missing.yaml", "missing.json", tmp_path], environ={})
@@ -184,9 +178,6 @@ def test_faults_in_a_definition_are_told_in_the_definition(told: Told) -> None:
 
 def test_a_schema_that_cannot_be_read(told: Told) -> None:
     assert "schema: `nope.json` cannot be read: No such file or directory\n" == fails(told, "schema", "schema: nope.json") + "\n"
-
-
-# ---------------------------------------------------------------- single values, golden
 
 
 @pytest.mark.parametrize(
@@ -377,9 +368,6 @@ def test_a_parents_key_must_be_one_of_its_columns(told: Told) -> None:
 def test_incremental_needs_a_start(told: Told, tmp_path: Path) -> None:
     text = told(BASE.replace("start_date: 2026-01-01\n", "") + "    incremental: {step: 1d}\n")
     assert "streams.orders.incremental.start: it is missing\n    try: set `incremental.start`, or `start_date` at the top level" in text
-
-
-# ---------------------------------------------------------------- secrets
 
 
 def test_each_missing_secret_is_told_once_and_only_where_secrets_are_required(told: Told, tmp_path: Path) -> None:

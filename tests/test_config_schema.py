@@ -112,9 +112,6 @@ def test_defaults_are_written_as_people_write_them() -> None:
     assert not [name for name, value in written.items() if isinstance(value, str) and re.fullmatch(r"-?P.*\d[A-Z]", value)]
 
 
-# ---------------------------------------------------------------- one key explained
-
-
 @pytest.mark.parametrize(
     ("asked", "key", "default", "example"),
     [

@@ -53,9 +53,6 @@ def said(templates: Templates, source: Any, scope: Mapping[str, Any] = SCOPE) ->
     return raised.value.message + (f" | {raised.value.hint}" if raised.value.hint else "")
 
 
-# ---------------------------------------------------------------- what a template gives
-
-
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -163,9 +160,6 @@ def test_now_is_the_runs_one_reading_of_the_clock_in_its_zone() -> None:
     assert NOW == berlin.template("{{ run.started_at }}").render({})
 
 
-# ---------------------------------------------------------------- how names are found
-
-
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -232,9 +226,6 @@ def test_look_up_is_what_templates_do() -> None:
 )
 def test_default_and_is_defined_guard_what_is_not_there(templates: Templates, source: str, expected: Any) -> None:
     assert expected == templates.template(source).render(SCOPE)
-
-
-# ---------------------------------------------------------------- golden texts of errors
 
 
 @pytest.mark.parametrize(
@@ -338,9 +329,6 @@ def test_no_error_holds_a_value(templates: Templates, source: str) -> None:
     assert SECRET not in said(templates, source)
 
 
-# ---------------------------------------------------------------- filters
-
-
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -412,9 +400,6 @@ def test_a_link_resolves_against_the_answer_that_it_came_from(templates: Templat
     assert "https://p.example/a/x" == templates.template("{{ polling_response.next | absolute }}").render(scope)
     assert "https://c.example/b/y" == templates.template("{{ creation_responses.run.next | absolute }}").render(scope)
     assert "`absolute` knows no answer" in said(templates, "{{ '/x' | absolute }}", {})
-
-
-# ---------------------------------------------------------------- the sandbox
 
 
 @pytest.mark.promise(30)
@@ -535,9 +520,6 @@ def test_what_people_need_is_within_the_limits(templates: Templates) -> None:
     assert MOST_ROUNDS >= 100_000
 
 
-# ---------------------------------------------------------------- which names are used
-
-
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -634,9 +616,6 @@ def test_a_template_gives_the_same_from_the_parts_that_its_paths_name(body: dict
             return type(error)
 
     assert rendered(body) == rendered(pruned(body, paths))
-
-
-# ---------------------------------------------------------------- extractors
 
 
 @pytest.mark.parametrize(
@@ -745,9 +724,6 @@ def test_all_other_paths_are_left_to_jsonpath_ng(path: str) -> None:
     assert _SIMPLE.fullmatch(path) is None
 
 
-# ---------------------------------------------------------------- threads and time
-
-
 def test_one_template_serves_many_threads(templates: Templates) -> None:
     template = templates.template("{% for i in range(20) %}{{ x }}{% endfor %}")
     extractor = templates.extractor("$.data[?(@.id == '{{ x }}')].v")
@@ -777,8 +753,6 @@ def test_a_text_is_compiled_once(templates: Templates) -> None:
 def test_is_template(text: object, expected: bool) -> None:
     assert expected is is_template(text)
 
-
-# ---------------------------------------------------------------- whatever is written
 
 PIECES = st.lists(
     st.sampled_from(

@@ -51,7 +51,7 @@ class CompiledText:
         """What it renders to; raises whatever the rendering raises."""
         budget = Budget()
         compiled = self._template()
-        context = compiled.new_context({**scope, BUDGET: budget})
+        context = compiled.new_context({**self._sandbox.globals, **scope, BUDGET: budget}, shared=True)
         texts = []
         for text in compiled.root_render_func(context):
             budget.spend(len(text))

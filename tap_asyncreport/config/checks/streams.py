@@ -61,9 +61,6 @@ def _zone(draft: Draft, keys: Keys, name: Any) -> Iterator[Problem]:
         yield draft.teller.at(keys, f"there is no time zone `{name}`", hint)
 
 
-# -- partitions
-
-
 def _partitions(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
     dimensions = stream.stream.partitions
     names = [dimension.name for dimension in dimensions]
@@ -122,9 +119,6 @@ def _cycle(name: str, parents: Mapping[str, set[str]]) -> list[str] | None:
     return None
 
 
-# -- time
-
-
 def _incremental(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
     incremental = stream.stream.incremental
     if incremental is None:
@@ -135,9 +129,6 @@ def _incremental(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
         yield draft.teller.at(
             (*keys, "start"), "it is missing", "set `incremental.start`, or `start_date` at the top level"
         )
-
-
-# -- columns
 
 
 def _fields(stream: Stream) -> list[str] | None:
@@ -179,9 +170,6 @@ def _collisions(draft: Draft, stream: StreamDraft, columns: list[str]) -> Iterat
             where = "add_columns" if names[-1] in stream.stream.add_columns else section
             said = f"the columns {listed} differ in case only; most targets cannot hold both"
             yield draft.teller.at((*stream.keys, where, names[-1]), said, "rename one with `source`")
-
-
-# -- decoding
 
 
 def _decoding(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
