@@ -110,7 +110,7 @@ class ReportStream(Stream):
     def _unchanged_by_the_sdk(self) -> bool:
         maps = self.stream_maps
         same = len(maps) == 1 and type(maps[0]) is SameRecordTransform
-        return same and not maps[0].flattening_options
+        return same and not maps[0].flattening_enabled
 
     def _write_record_message(self, record: Any) -> None:
         for message in self._generate_record_messages(record):

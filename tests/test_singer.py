@@ -187,3 +187,10 @@ def test_the_demo_served_elsewhere_is_read_by_its_url(tap: Process) -> None:
         run = tap.run({"definition": "demo", "base_url": demo.url, "end_date": "2012-01-31"})
 
     assert 31 == len(run.records("seattle_weather"))
+
+
+@pytest.mark.parametrize(("changes", "fast"), [({}, True), ({"stream_maps": {"seattle_weather": {"more": "1"}}}, False), ({"flattening_enabled": True, "flattening_max_depth": 1}, False)])
+def test_rows_take_the_fast_way_unless_the_sdk_would_change_them(changes: dict[str, Any], fast: bool) -> None:
+    tap = TapAsyncReport(config={"definition": "demo", **changes})
+
+    assert fast == tap.streams["seattle_weather"]._unchanged_by_the_sdk()
