@@ -160,7 +160,7 @@ def test_an_empty_file_lacks_its_streams(told: Told) -> None:
 def test_definitions_that_cannot_be_found(told: Told) -> None:
     assert re.match(
         r"tap\.yaml:1:1: definition: there is no definition `demmo`\n    try: did you mean `demo`\? these ship: .*demo.*; "
-        r"a path to a file ends in \.yaml or \.json$",
+        r"a path ends in \.yaml or \.json$",
         told("definition: demmo\n"),
     )
     assert "tap.yaml:1:1: definition: `nope/x.yaml` cannot be read: No such file or directory" == told("definition: nope/x.yaml\n")
@@ -350,6 +350,9 @@ def test_what_a_grant_needs(told: Told, grant: str, expected: list[str]) -> None
 def test_streams_have_names_of_their_own(told: Told) -> None:
     second = "  - {name: orders, creation_requester: POST /a, polling_requester: GET /a, download_retriever: GET /a}\n"
     assert "tap.yaml:8:6: streams.orders.name: 2 streams are named `orders`" == told(BASE + second)
+    Path("def.yaml").write_text(BASE)
+    twice = "definition: def.yaml\nstreams:\n  - {name: orders, jobs: {timeout: 1h}}\n  - {name: orders, jobs: {timeout: 2h}}\n"
+    assert "tap.yaml:4:6: streams.orders.name: 2 streams are named `orders`" == told(twice)
 
 
 def test_streams_that_wait_for_each_other(told: Told) -> None:

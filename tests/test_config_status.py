@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tap_asyncreport.config.status_words import WELL_KNOWN, classify, in_two_classes, known_words, normal, unknown_words
+from tap_asyncreport.config.status_words import WELL_KNOWN, classify, in_two_classes, known_words, normal
 from tap_asyncreport.config.streams import Status
 from tap_asyncreport.job import JobStatus
 
@@ -58,10 +58,6 @@ def test_a_word_that_the_user_maps_leaves_every_default() -> None:
 def test_several_words(words: list[Any], expected: JobStatus | None) -> None:
     assert expected == classify(Status.model_validate({"mapping": {"skipped": ["no data"]}}), words)
 
-
-def test_unknown_words_are_named() -> None:
-    assert ["nope", 5] == unknown_words(PLAIN, ["done", ["nope"], [[5]]])
-    assert ["nope"] == unknown_words(PLAIN, "nope")
 
 
 def test_words_in_two_classes() -> None:

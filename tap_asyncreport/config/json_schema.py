@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
 from pydantic import PlainSerializer
 
+from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.settings import Settings
 from tap_asyncreport.config.shapes import Shape, allowed, field_shapes, fields, is_model, shapes, type_tag
 from tap_asyncreport.config.values import Model
@@ -139,9 +139,7 @@ def explain(key: str) -> list[KeyInfo]:
     ]
     if not found:
         names = sorted({info.key for info in infos} | {info.key.rsplit(".", 1)[-1] for info in infos})
-        close = difflib.get_close_matches(key, names, 1)
-        hint = f"did you mean `{close[0]}`?" if close else None
-        raise ConfigurationError([Problem(f"there is no key `{key}`", hint=hint)])
+        raise ConfigurationError([Problem(f"there is no key `{key}`", hint=meant(key, names))])
     return found
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.shapes import Shape, allowed, fields, fitting, is_model, shapes, step, type_tag
 from tap_asyncreport.config.sources import Keys, Sources
 from tap_asyncreport.errors import Problem
@@ -125,7 +125,7 @@ class Teller:
             words = [tag for shape in alternatives if (tag := type_tag(shape.type))]
         if fault["type"] == "union_tag_not_found":
             return self.at((*keys, "type"), f"it is missing; it is one of {', '.join(words)}")
-        return self.at((*keys, "type"), f"it must be one of {', '.join(words)}", _meant(str(context.get("tag")), words))
+        return self.at((*keys, "type"), f"it must be one of {', '.join(words)}", meant(str(context.get("tag")), words))
 
     def _message(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str:
         kind, context, value = fault["type"], fault.get("ctx", {}), fault.get("input")
@@ -143,7 +143,7 @@ class Teller:
         value = fault.get("input")
         if fault["type"] == "literal_error":
             if isinstance(value, str) and not is_hidden(keys):
-                return _meant(value, _words(fault, alternatives))
+                return meant(value, _words(fault, alternatives))
             return None
         if fault["type"] == "string_type" and isinstance(value, int | float):
             return "put it in double quotes"
@@ -217,17 +217,12 @@ def _kind_of(value: Any) -> str:
 def _nearest(key: str, models: list[type[Model]]) -> str | None:
     """The key that was meant: one nearby, or the same one deeper or elsewhere."""
     known = [name for model in models for name in fields(model)]
-    meant = _meant(key, known)
-    if meant:
-        return meant
+    alike = meant(key, known)
+    if alike:
+        return alike
     for model in models:
         for name in fields(model):
             inside = [shape.type for shape in shapes(fields(model)[name].annotation) if is_model(shape.type)]
             if any(key in fields(inner) for inner in inside):
                 return f"`{key}` stands under `{name}`"
     return f"the keys here are {', '.join(known)}" if known else None
-
-
-def _meant(word: str, words: Sequence[str]) -> str | None:
-    close = difflib.get_close_matches(word.casefold(), [known.casefold() for known in words], 1)
-    return f"did you mean `{next(known for known in words if known.casefold() == close[0])}`?" if close else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tap_asyncreport.config.json_text import read_json
-from tap_asyncreport.config.sources import Located, Place, located
+from tap_asyncreport.config.nearest import meant
+from tap_asyncreport.config.sources import Located, Place, located, name_of
 from tap_asyncreport.config.text import BadSyntax, FileText
 from tap_asyncreport.errors import Problem
 
@@ -41,7 +42,20 @@ class Reader:
         if tree is not None and not isinstance(tree.value, dict):
             self._broken(Problem("the file must hold a mapping of keys to values", key, name, 1, 1))
             return None
+        if tree is not None:
+            self._names_apart(tree)
         return tree
+
+    def _names_apart(self, tree: Located) -> None:
+        """Streams merge by name, so within one file a name stands once."""
+        streams = tree.value.get("streams")
+        listed = streams.value if streams is not None and isinstance(streams.value, list) else []
+        named = [stream for stream in listed if name_of(stream)]
+        names = Counter(name_of(stream) for stream in named)
+        for stream in {name_of(stream): stream for stream in named if names[name_of(stream)] > 1}.values():
+            name = name_of(stream)
+            said = f"{names[name]} streams are named `{name}`"
+            self.problems.append(stream.value["name"].place.problem(said, f"streams.{name}.name"))
 
     def file(self, path: Path | Traversable, name: str, key: str = "", place: Place | None = None) -> Located | None:
         """A JSON or YAML file, by its extension, else by how it begins."""
@@ -83,10 +97,14 @@ class Reader:
     def _shipped(self, name: str, place: Place) -> Located | None:
         known = dict(shipped())
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            names = ", ".join(sorted(known))
-            hint = f"did you mean `{close[0]}`? " if close else ""
-            hint += f"these ship: {names}; a path to a file ends in .yaml or .json"
+            hint = " ".join(
+                part
+                for part in (
+                    meant(name, known),
+                    f"these ship: {', '.join(sorted(known))}; a path ends in .yaml or .json",
+                )
+                if part
+            )
             self._broken(place.problem(f"there is no definition `{name}`", "definition", hint))
             return None
         file = known[name]

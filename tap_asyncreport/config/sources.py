@@ -77,11 +77,6 @@ def merged(below: Located, above: Located, key: str = "") -> Located:
     return Located(both, above.place)
 
 
-def merged_top(below: Located, above: Located) -> Located:
-    """Two whole configurations."""
-    return merged(below, above)
-
-
 def _other_type(below: Located, above: Located) -> bool:
     kinds = [tree.value["type"].value for tree in (below, above) if "type" in tree.value]
     return len(kinds) == len((below, above)) and kinds[0] != kinds[1]

@@ -65,11 +65,6 @@ def classify(status: Status, word: Any) -> JobStatus | None:
     return JobStatus.RUNNING if JobStatus.RUNNING in kinds else JobStatus.COMPLETED
 
 
-def unknown_words(status: Status, word: Any) -> list[Any]:
-    """Those words that nobody knows."""
-    return [each for each in _flat([word]) if classify(status, each) is None]
-
-
 def _flat(words: Sequence[Any]) -> Iterator[Any]:
     for word in words:
         if isinstance(word, list | tuple):

@@ -58,10 +58,6 @@ class Missing(Undefined):
 
     __slots__ = ()
 
-    def fail(self) -> NoReturn:
-        """Raises what was wrong."""
-        self._fail_with_undefined_error()
-
     def _fail_with_undefined_error(self, *_: Any, **__: Any) -> NoReturn:
         if self._undefined_exception is SecurityError:
             raise Closed(self._undefined_hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -97,8 +97,3 @@ def parse_instant(text: str) -> date:
         return datetime.fromisoformat(stripped)
     except ValueError:
         raise ValueError("the text is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)") from None
-
-
-def in_utc(at: datetime) -> datetime:
-    """The same instant in UTC."""
-    return at.astimezone(UTC)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from tap_asyncreport.config.checks.draft import Draft, StreamDraft
 from tap_asyncreport.config.checks.steps import pattern
+from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.sources import Keys
 from tap_asyncreport.config.status_words import in_two_classes
 from tap_asyncreport.config.streams import Partition, Stream
@@ -54,10 +54,7 @@ def _zone(draft: Draft, keys: Keys, name: Any) -> Iterator[Problem]:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError):
-        close = difflib.get_close_matches(name, available_timezones(), 1)
-        hint = (
-            f"did you mean `{close[0]}`?" if close else "write a name of the IANA database, for example Europe/Berlin"
-        )
+        hint = meant(name, available_timezones()) or "write a name of the IANA database, for example Europe/Berlin"
         yield draft.teller.at(keys, f"there is no time zone `{name}`", hint)
 
 
@@ -72,7 +69,7 @@ def _partitions(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
     for name in stream.stream.jobs.max_concurrent_per:
         if name not in names:
             said = f"there is no partition `{name}`; there are {', '.join(names) or 'none'}"
-            yield draft.teller.at((*stream.keys, "jobs", "max_concurrent_per", name), said, _meant(name, names))
+            yield draft.teller.at((*stream.keys, "jobs", "max_concurrent_per", name), said, meant(name, names))
 
 
 def _parent(draft: Draft, keys: Keys, dimension: Partition) -> Iterator[Problem]:
@@ -83,13 +80,13 @@ def _parent(draft: Draft, keys: Keys, dimension: Partition) -> Iterator[Problem]
     names = draft.stream_names
     if dimension.stream not in names:
         said = f"there is no stream `{dimension.stream}`; there are {', '.join(names)}"
-        yield draft.teller.at((*keys, "stream"), said, _meant(dimension.stream, names))
+        yield draft.teller.at((*keys, "stream"), said, meant(dimension.stream, names))
         return
     parent = next((other.stream for other in draft.streams if other.stream.name == dimension.stream), None)
     columns = _fields(parent) if parent is not None else None
     if columns is not None and dimension.key not in columns:
         said = f"the stream `{dimension.stream}` has no column `{dimension.key}`"
-        yield draft.teller.at((*keys, "key"), said, _meant(dimension.key, columns))
+        yield draft.teller.at((*keys, "key"), said, meant(dimension.key, columns))
 
 
 def _cycles(draft: Draft) -> Iterator[Problem]:
@@ -151,7 +148,7 @@ def _columns(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
     for at, name in keys:
         if columns is not None and name not in columns:
             said = f"there is no column `{name}`; declared are {', '.join(columns)}"
-            yield draft.teller.at((*stream.keys, *at), said, _meant(name, columns))
+            yield draft.teller.at((*stream.keys, *at), said, meant(name, columns))
     for name, count in Counter(stream.stream.primary_keys).items():
         if count > 1:
             yield draft.teller.at((*stream.keys, "primary_keys"), f"`{name}` stands twice")
@@ -188,8 +185,3 @@ def _decoding(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
         yield from pattern(draft, (*keys, "stop_at"), decode.stop_at)
     if decode.header == "none" and decode.fields is None and decode.format in ("csv", "tsv"):
         yield draft.teller.at((*keys, "fields"), "it is missing, and `header: none` needs it", "list the column names")
-
-
-def _meant(name: str, names: list[str]) -> str | None:
-    close = difflib.get_close_matches(name, names, 1)
-    return f"did you mean `{close[0]}`?" if close else None

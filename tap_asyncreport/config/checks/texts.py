@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tap_asyncreport.config.checks.draft import Draft
 from tap_asyncreport.config.checks.scopes import SINCE, names_at, partition_names, step_names, stream_at
+from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.problems import is_hidden
 from tap_asyncreport.config.reading import SECRETS, in_capitals
 from tap_asyncreport.config.settings import Settings
@@ -66,7 +66,7 @@ class TextCheck:
         if name in SINCE:
             return f"`{name}` is not known here; it is {SINCE[name]}", None
         listed = sorted(known - {"range", "dict", "namespace"})
-        return f"there is no `{name}`; known here: {', '.join(listed)}", _meant(name, listed)
+        return f"there is no `{name}`; known here: {', '.join(listed)}", meant(name, listed)
 
     def _within(self, keys: Keys, path: tuple[str, ...]) -> tuple[str, str | None] | None:
         """What is wrong with the second name of a path such as `secrets.token`."""
@@ -81,7 +81,7 @@ class TextCheck:
         if names is None or name in names:
             return None
         has = f"`{root}` has {', '.join(names)}" if names else f"`{root}` is empty"
-        return f"{has}; there is no `{name}`", _meant(name, names)
+        return f"{has}; there is no `{name}`", meant(name, names)
 
     def _known_in(self, root: str, keys: Keys) -> list[str] | None:
         """The names in something that the configuration itself defines."""
@@ -111,13 +111,8 @@ class TextCheck:
             return None
         self._unset.add(name)
         said = f"secret {name} is not set: looked in `secrets` and {SECRETS}{in_capitals(name)}"
-        return said, _meant(name, secrets)
+        return said, meant(name, secrets)
 
 
 def _names_of(mapping: Any) -> list[str]:
     return [str(name) for name in mapping] if isinstance(mapping, Mapping) else []
-
-
-def _meant(name: str, names: list[str]) -> str | None:
-    close = difflib.get_close_matches(name, names, 1)
-    return f"did you mean `{close[0]}`?" if close else None
