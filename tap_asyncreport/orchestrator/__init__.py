@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tap_asyncreport.job import Job, JobEventKind, Outcome, Unit, partition_key
+from tap_asyncreport.job import Job, JobEventKind, JobStatus, Outcome, Unit, partition_key
 from tap_asyncreport.orchestrator.creation import Creation
 from tap_asyncreport.orchestrator.task import CleanUp, Command, Gate, Lane, Phase, StreamWork, Task, Verb
 
@@ -54,7 +54,8 @@ class Orchestrator(Creation):
     def discard_job(self, stream: str, unit: Unit, job: Job, *, alive: bool, now: float) -> None:
         """A job of an earlier run that nobody waits for any more: abort it if it may be alive, and delete it.
 
-        Until that is done no other job is made for its window.
+        Until that is done no other job is made for its window. A later link of a chain leaves the state at once: alone
+        it would say that the links before it were written.
         """
         work = self.streams[stream]
         key = unit.lane[1]
@@ -65,7 +66,7 @@ class Orchestrator(Creation):
             return
         if alive:
             self.slots.take(task, force=True)
-        self._discard(task, now, settle=True)
+        self._discard(task, now, settle=True, forget=unit.link > 0)
 
     def complete(self, stream: str) -> None:
         """No more units will be added to this stream."""
@@ -137,7 +138,10 @@ class Orchestrator(Creation):
     def answered(self, command: Command, outcomes: Sequence[Outcome], now: float) -> None:
         """Takes the outcomes of a command, one for each of its items."""
         self._downloads -= command.verb is Verb.DOWNLOAD
-        for item, outcome in zip(command.items, outcomes, strict=True):
+        pairs = list(zip(command.items, outcomes, strict=True))
+        if len(pairs) > 1:
+            pairs.sort(key=lambda pair: pair[1].status is not JobStatus.COMPLETED)  # what is done stays done
+        for item, outcome in pairs:
             if isinstance(item, CleanUp):
                 self._cleaned(item, command.verb, outcome, now)
             elif item.phase is Phase.ENDED:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from tap_asyncreport.errors import JobError
 from tap_asyncreport.job import JobEventKind, JobStatus, Means, Outcome
 from tap_asyncreport.orchestrator.budgets import SHORTEST_WAIT
-from tap_asyncreport.orchestrator.desk import Desk
-from tap_asyncreport.orchestrator.task import CleanUp, Command, Gate, Lane, Phase, StreamWork, Task, Verb
+from tap_asyncreport.orchestrator.gates import Gates
+from tap_asyncreport.orchestrator.task import CleanUp, Command, Lane, Phase, StreamWork, Task, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,37 +25,55 @@ def _overlap(one: Window | None, other: Window | None) -> bool:
     return one is None or other is None or (one.start < other.end and other.start < one.end)
 
 
-class Cleaning(Desk):
+class Cleaning(Gates):
     """Decisions about the end of jobs; neither abort nor delete ever turns success into failure."""
 
-    def _discard(self, task: Task, now: float, *, settle: bool = False) -> None:
+    def _discard(self, task: Task, now: float, *, settle: bool = False, forget: bool = False) -> None:
         """The task's job is not wanted: abort it unless it is gone or done, delete it in any case.
 
-        One that is alive, or with `settle`, leaves the state when the API has confirmed that, any other at once.
+        One that is alive, or with `settle`, leaves the state when the API has confirmed that, any other at once, and
+        so does one to `forget`.
         """
+        self._drop_followers(task, now)
         job = task.job
         if job is None or not task.exists:
             self._free_slot(task)
             task.job = None
             return
         budget, may_abort = task.budget, not task.completed and not task.gone
-        item = CleanUp(job, task, may_abort and budget.aborts, budget.deletes, task.alive, settle or task.alive)
+        item = CleanUp(job, task, may_abort and budget.aborts, budget.deletes, task.alive)
+        item.settle = (settle or item.alive) and not forget
         if not item.settle:
             self._note(JobEventKind.DROPPED, task, now)
         elif not (item.abort or item.delete):
             self._note(JobEventKind.KEPT if item.alive else JobEventKind.DROPPED, task, now)
-            self._hold_slot(task, now)
         self._clean_up(item, now)
         task.exists, task.job = False, None
+
+    def _drop_followers(self, task: Task, now: float) -> None:
+        """Later jobs of the chain began where this one's answer said, and are worth nothing without it.
+
+        They leave the state before it does: to the next run a later link alone would say that this one was written.
+        """
+        while task.after is not None and task.after.unit.follows(task.unit):
+            follower = task.after
+            if follower.phase is Phase.CREATING:
+                follower.unwanted = True
+                self._give_up(follower, now)
+                self._block(follower)
+                continue
+            self._discard(follower, now, forget=True)
+            self._end(follower)
 
     def _clean_up(self, item: CleanUp, now: float) -> None:
         task = item.task
         if not (item.abort or item.delete):
+            self._hold_slot(task, now)
             self._job_over(task)
             return
         if item.alive:
             item.slot, task.slot = task.slot, False
-            task.stream.cancelled.setdefault(task.lane.key, []).append(item)
+            self._block(item)
         else:
             self._job_over(task)
         self._clean_ups[item] = None
@@ -75,6 +93,7 @@ class Cleaning(Desk):
             return
         done = outcome.means in (Means.OK, Means.EMPTY)
         item.failures += not done
+        item.ended |= done
         if outcome.means is Means.RETRY and self._try_clean_up_again(item, verb, outcome, now):
             return
         kind = JobEventKind.ABORTED if verb is Verb.ABORT else JobEventKind.DELETED
@@ -125,6 +144,7 @@ class Cleaning(Desk):
         if (running or outcome.means is Means.RETRY) and in_time and not self.stopping:
             self._watch_later(item, now, asked)
         else:
+            item.ended |= not running and outcome.means is not Means.RETRY
             self._let_go(item, now)
 
     def _let_go(self, item: CleanUp, now: float) -> None:
@@ -146,29 +166,44 @@ class Cleaning(Desk):
             self._tell(item, JobEventKind.KEPT if item.alive else JobEventKind.DROPPED, now)
         self.agenda.cancel(item)
         self._clean_ups.pop(item, None)
-        self._one_ended(item.task.stream)
+        if item.ended:
+            self._one_ended(item.task.stream)
 
     def _release(self, item: CleanUp) -> None:
         """Its slot comes back, and those who waited for its window may start."""
         if item.slot:
             item.slot = False
             self.slots.give_back(item.task)
-            self._one_ended(item.task.stream)
-        cancelled = item.task.stream.cancelled
-        lane = item.task.lane.key
-        if item in cancelled.get(lane, ()):
-            cancelled[lane].remove(item)
-            if not cancelled[lane]:
-                del cancelled[lane]
-        waiting, item.waiting = item.waiting, []
-        for task in waiting:
-            if task.phase is Phase.QUEUED:
-                self._queue(task)
+            if item.ended:
+                self._one_ended(item.task.stream)
+        self._unblock(item)
 
-    def _blocker(self, task: Task) -> CleanUp | None:
-        """The cancel under way of another job for the task's window."""
-        cancelled = task.stream.cancelled.get(task.lane.key, ())
-        return next((item for item in cancelled if _overlap(item.task.unit.window, task.unit.window)), None)
+    # -- one live job for a window
+
+    def _block(self, item: CleanUp | Task) -> None:
+        """No other job is made for this one's window until it is out of the way."""
+        task = item if isinstance(item, Task) else item.task
+        task.stream.leaving.setdefault(task.lane.key, []).append(item)
+
+    def _unblock(self, item: CleanUp | Task) -> None:
+        task = item if isinstance(item, Task) else item.task
+        leaving, lane = task.stream.leaving, task.lane.key
+        if item in leaving.get(lane, ()):
+            leaving[lane].remove(item)
+            if not leaving[lane]:
+                del leaving[lane]
+        waiting, item.waiting = item.waiting, []
+        for each in waiting:
+            if each.phase is Phase.QUEUED:
+                self._queue(each)
+
+    def _blocker(self, task: Task) -> CleanUp | Task | None:
+        """What has to be out of the way before there may be a job for the task's window."""
+        for item in task.stream.leaving.get(task.lane.key, ()):
+            other = item.unit if isinstance(item, Task) else item.task.unit
+            if _overlap(other.window, task.unit.window):
+                return item
+        return None
 
     # -- giving up
 
@@ -193,6 +228,8 @@ class Cleaning(Desk):
 
     def _give_up(self, task: Task, now: float) -> None:
         """Ends a task without a verdict: a live job is aborted or kept by `on_exit`, a finished one is kept."""
+        if task.phase is Phase.ENDED:
+            return
         if task.phase is Phase.CREATING:
             task.phase = Phase.ENDED  # its answer is awaited, then the job dealt with
             task.lane.remove(task)
@@ -218,6 +255,7 @@ class Cleaning(Desk):
         item = CleanUp(task.job, task, kept=True, slot=True, watch_until=task.deadline, polls=task.polls)
         task.slot = False
         self._clean_ups[item] = None
+        self._block(item)
         self._watch_later(item, now)
 
     def _late(self, task: Task, verb: Verb, outcome: Outcome, now: float) -> None:
@@ -225,11 +263,15 @@ class Cleaning(Desk):
         if verb is not Verb.CREATE:
             return
         self._awaited -= 1
-        self._answered_gate(task.stream.gate, outcome, now)
+        self._answered_gate(task, outcome, now)
         if self._was_made(task, outcome, now):
-            self._put_away(task, now)
+            if task.unwanted:
+                self._discard(task, now, forget=True)
+            else:
+                self._put_away(task, now)
         task.phase = Phase.ENDED
         self._free_slot(task)
+        self._unblock(task)
 
     def _was_made(self, task: Task, outcome: Outcome, now: float) -> bool:
         """Whether a creation left a job at the API, whatever else its answer means."""
@@ -240,21 +282,12 @@ class Cleaning(Desk):
             return True
         return False
 
-    def _answered_gate(self, gate: Gate, outcome: Outcome, now: float) -> None:
-        """Every answer but `busy` lets the next creation go in this one's place."""
-        if outcome.means is Means.BUSY and not outcome.counts:
-            gate.refusals += now >= gate.opens_at or not gate.refusals  # a rush that is refused is one refusal
-            gate.credits, gate.busy_since = 0, now if gate.busy_since is None else gate.busy_since
-            return
-        gate.credit()
-        if outcome.means in (Means.OK, Means.DUPLICATE):
-            gate.refusals, gate.busy_since = 0, None
-
     # -- no more of a stream
 
     def _no_more_jobs(self, work: StreamWork, error: ReportError, now: float) -> None:
         """No more jobs for this stream in this run: live ones finish, what waits stays for the next run."""
         work.halted = work.halted or error
+        self.agenda.cancel(work.gate)
         for lane in work.lanes.values():
             gap = next((task for task in lane if task.phase in (Phase.WAITING, Phase.QUEUED)), None)
             if gap is not None:

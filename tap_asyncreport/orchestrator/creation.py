@@ -7,10 +7,9 @@ import heapq
 from tap_asyncreport.errors import JobError
 from tap_asyncreport.job import Job, JobEventKind, Means, Outcome
 from tap_asyncreport.orchestrator.fetching import Fetching
-from tap_asyncreport.orchestrator.task import Command, Gate, Phase, Task, Verb
-from tap_asyncreport.orchestrator.verdicts import asked_wait
+from tap_asyncreport.orchestrator.gates import asked_wait, too_many
+from tap_asyncreport.orchestrator.task import Command, Phase, Task, Verb
 
-TOO_MANY_REQUESTS = 429
 STORED = frozenset({Phase.READY, Phase.FETCHABLE})
 
 
@@ -41,25 +40,15 @@ class Creation(Fetching):
 
     def _may_go(self, task: Task, now: float) -> bool:
         """Takes a slot for the task, or puts it where it waits for what it lacks."""
-        gate, blocker = task.stream.gate, self._blocker(task)
+        blocker = self._blocker(task)
         if blocker is not None:
             blocker.waiting.append(task)
-        elif not gate.lets_in(now):
-            heapq.heappush(gate.held, (task.key, next(self._tie), task))
+        elif not task.stream.gate.lets_in(now):
+            self._hold(task)
         else:
             return self.slots.take(task)
         self.slots.pass_on(task)
         return False
-
-    def _open_gates(self, now: float) -> None:
-        for work in self.streams.values():
-            gate = work.gate
-            several = len(gate.held) if gate.credits is None else gate.credits
-            while gate.held and several and gate.lets_in(now):
-                entry = heapq.heappop(gate.held)
-                if entry[2].phase is Phase.QUEUED:
-                    heapq.heappush(self._startable, entry)
-                    several -= 1
 
     def _wake_parked(self) -> None:
         while self.slots.woken:
@@ -67,9 +56,7 @@ class Creation(Fetching):
             heapq.heappush(self._startable, (task.key, next(self._tie), task))
 
     def _creation_call(self, task: Task, now: float) -> Command:
-        gate = task.stream.gate
-        if gate.credits is not None:
-            gate.credits -= 1
+        self._let_through(task)
         task.phase = Phase.CREATING
         task.job = task.job or Job(task.unit, task.attempt)
         task.first_try_at = now if task.first_try_at is None else task.first_try_at
@@ -81,7 +68,7 @@ class Creation(Fetching):
     def _created(self, task: Task, outcome: Outcome, now: float) -> None:
         made = self._was_made(task, outcome, now)
         means = outcome.means
-        self._answered_gate(task.stream.gate, outcome, now)
+        self._answered_gate(task, outcome, now)
         if means in (Means.OK, Means.DUPLICATE):
             self._poll_at(task, now + task.budget.first_poll)
         elif means is Means.BUSY and not outcome.counts and not made:
@@ -108,21 +95,9 @@ class Creation(Fetching):
         kind = JobEventKind.BUSY if outcome.means is Means.BUSY else JobEventKind.DELAYED
         self._note(kind, task, now, wait=wait, error=outcome.error)
         self._free_slot(task)
-        if outcome.means is Means.RETRY and (asked is not None or _too_many(outcome)):
-            self._close_gate(task.stream.gate, now + wait)
+        if too_many(outcome):
+            self._shut_gate(task.stream.gate, now + wait)
         self._may_start(task, now, wait)
-
-    def _close_gate(self, gate: Gate, until: float) -> None:
-        """The API wants fewer creations: the stream's others wait too, for they would only spend their tries."""
-        gate.closed_until = max(gate.closed_until, until)
-        self._open_at(gate, until)
-
-    def _open_at(self, gate: Gate, at: float) -> None:
-        gate.opens_at = max(gate.opens_at, at)
-        self.agenda.put(gate.opens_at, gate)
-
-    def _gate_due(self, gate: Gate) -> None:
-        gate.credits = None if gate.credits is None else max(1, gate.credits)
 
     # -- an API that has no place for us
 
@@ -131,14 +106,16 @@ class Creation(Fetching):
         gate = task.stream.gate
         self._free_slot(task)
         task.phase, task.first_try_at = Phase.QUEUED, None
-        wait = asked_wait(outcome) or task.budget.creation.pause(gate.refusals)
+        wait = self._busy_wait(task, outcome)
         since = now if gate.busy_since is None else gate.busy_since
         if self._alone() and not self._made_way(task, now) and now + wait - since > task.budget.timeout:
             self._no_more_jobs(task.stream, _busy_too_long(task, outcome, wait), now)
             return
         self._note(JobEventKind.BUSY, task, now, wait=wait, error=outcome.error)
-        heapq.heappush(gate.held, (task.key, next(self._tie), task))
-        self._open_at(gate, now + wait)
+        if task.stream.halted is None:
+            self._hold(task)
+        else:
+            self._close_from(task, now)
 
     def _alone(self) -> bool:
         """Whether nothing of ours is at the API whose end could make room."""
@@ -163,14 +140,9 @@ class Creation(Fetching):
         if task in self._no_room:
             self._no_room.remove(task)
         self._discard(task, now)
-        self._drop_followers(task, now)
         task.renew(attempt)
         self._note(JobEventKind.RETRYING, task, now, wait=0.0)
         self._may_start(task, now)
-
-
-def _too_many(outcome: Outcome) -> bool:
-    return outcome.error is not None and outcome.error.where.status_code == TOO_MANY_REQUESTS
 
 
 def _busy_too_long(task: Task, outcome: Outcome, wait: float) -> JobError:

@@ -88,7 +88,8 @@ class Desk:
         task.over = True
         if task.slot:
             self._free_slot(task)
-            self._one_ended(task.stream)
+            if task.exists:
+                self._one_ended(task.stream)
 
     def _one_ended(self, stream: StreamWork) -> None:
         """A job of ours ended or was deleted: a creation that was told the API is busy may try again.
@@ -111,7 +112,10 @@ class Desk:
 
     def _end(self, task: Task) -> None:
         """The task is over: it leaves its lane and gives its slot back."""
-        self._job_over(task)
+        if task.alive:
+            self._free_slot(task)  # left to the next run
+        else:
+            self._job_over(task)
         task.phase = Phase.ENDED
         self.agenda.cancel(task)
         task.lane.remove(task)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from tap_asyncreport.job import JobEventKind, Means, Outcome
 from tap_asyncreport.orchestrator.budgets import Tries
+from tap_asyncreport.orchestrator.gates import asked_wait
 from tap_asyncreport.orchestrator.polling import Polling
 from tap_asyncreport.orchestrator.task import Command, Phase, Task, Verb
-from tap_asyncreport.orchestrator.verdicts import asked_wait
 
 DOWNLOADS_AT_ONCE = 8
 ROOM_WAIT = 1.0

@@ -6,8 +6,9 @@ import heapq
 
 from tap_asyncreport.job import JobEventKind, JobStatus, Means, Outcome, Unit
 from tap_asyncreport.orchestrator.budgets import SHORTEST_WAIT
+from tap_asyncreport.orchestrator.gates import asked_wait
 from tap_asyncreport.orchestrator.task import Command, Phase, StreamWork, Task, Verb
-from tap_asyncreport.orchestrator.verdicts import Verdicts, asked_wait
+from tap_asyncreport.orchestrator.verdicts import Verdicts
 
 EARLY = 0.25  # of its wait: so much sooner a job is asked about where the call is made for another anyway
 

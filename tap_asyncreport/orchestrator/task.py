@@ -82,6 +82,9 @@ class Task:
     seen: Any = None
     pieces: Any = None
     turn: int = 0
+    round: int = 0
+    unwanted: bool = False
+    waiting: list[Task] = field(default_factory=list)
     before: Task | None = None
     after: Task | None = None
 
@@ -185,6 +188,7 @@ class Gate:
 
     closed_until: float = float("-inf")
     credits: int | None = None
+    rounds: int = 0
     refusals: int = 0
     busy_since: float | None = None
     opens_at: float = float("-inf")
@@ -215,7 +219,7 @@ class StreamWork:
     open_tasks: int = 0
     gate: Gate = field(default_factory=Gate)
     early: list[tuple[float, int, int, Task]] = field(default_factory=list)
-    cancelled: dict[str, list[CleanUp]] = field(default_factory=dict)
+    leaving: dict[str, list[CleanUp | Task]] = field(default_factory=dict)
     halted: ReportError | None = None
     quota: ReportError | None = None
     complete: bool = False
@@ -236,6 +240,7 @@ class CleanUp:
     alive: bool = False
     settle: bool = False
     kept: bool = False
+    ended: bool = False
     slot: bool = False
     watch_until: float | None = None
     asking: bool = False

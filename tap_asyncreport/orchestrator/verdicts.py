@@ -8,15 +8,11 @@ from tap_asyncreport.errors import JobError
 from tap_asyncreport.job import JobEvent, JobEventKind, Means, Outcome, Unit
 from tap_asyncreport.orchestrator.budgets import SHORTEST_WAIT
 from tap_asyncreport.orchestrator.cleaning import Cleaning
+from tap_asyncreport.orchestrator.gates import asked_wait
 from tap_asyncreport.orchestrator.task import Phase, Task
 
 if TYPE_CHECKING:
     from tap_asyncreport.errors import ReportError
-
-
-def asked_wait(outcome: Outcome) -> float | None:
-    """The wait that the API asked for, if it is one."""
-    return outcome.wait if outcome.wait is not None and outcome.wait > 0 else None
 
 
 class Verdicts(Cleaning):
@@ -24,6 +20,7 @@ class Verdicts(Cleaning):
 
     def _may_start(self, task: Task, now: float, wait: float = 0.0) -> None:
         """The task may be created after `wait`, unless this stream starts no more jobs."""
+        task.phase = Phase.QUEUED
         if task.stream.halted is not None:
             self._close_from(task, now)
         elif wait:
@@ -58,29 +55,19 @@ class Verdicts(Cleaning):
             return
         wait = max(SHORTEST_WAIT, task.budget.retry_wait) if spent else SHORTEST_WAIT
         self._discard(task, now)
-        self._drop_followers(task, now)
         task.renew(spent + 1)
         self._note(JobEventKind.RETRYING, task, now, wait=wait, error=outcome.error)
         self._may_start(task, now, wait)
 
-    def _drop_followers(self, task: Task, now: float) -> None:
-        """Later jobs of the chain began where this one's answer said, which counts no more."""
-        while task.after is not None and task.after.unit.follows(task.unit):
-            follower = task.after
-            if follower.phase is Phase.CREATING:
-                self._give_up(follower, now)
-                continue
-            self._discard(follower, now)
-            self._end(follower)
-
     def _too_large(self, task: Task, outcome: Outcome, now: float) -> None:
-        halves = self.split(task.unit)
+        halves = None if task.unit.link else self.split(task.unit)  # rows of earlier links may be out
         if halves is None:
             self._fail(task, _unsplittable(outcome), now)
             return
         self._note(JobEventKind.SPLIT, task, now, error=outcome.error)
+        if not (task.budget.aborts or task.budget.deletes):
+            self._job_over(task)  # nothing can be done about it, and the API has said that it will not do this
         self._discard(task, now)
-        self._drop_followers(task, now)
         self._replace(task, halves, now)
 
     def _replace(self, task: Task, units: tuple[Unit, ...], now: float) -> None:
