@@ -62,7 +62,10 @@ class TapAsyncReport(Tap):
     def __init__(self, *, config: Any = None, parse_env_config: bool = False, **given: Any) -> None:
         """As the SDK's; raises ConfigurationError with everything that is wrong with the configuration."""
         files = config if isinstance(config, Files) else Files([config or {}], env=parse_env_config)
-        self.loaded: Loaded = load(files.sources, environ=os.environ, parse_env=files.env)
+        needs_secrets = bool(given.get("validate_config", True))  # discovery asks for none
+        self.loaded: Loaded = load(
+            files.sources, environ=os.environ, parse_env=files.env, require_secrets=needs_secrets
+        )
         self.redactor = Redactor()
         self.redactor.add(self.loaded.settings.secrets)
         self._guard = guard_logging(self.redactor)
