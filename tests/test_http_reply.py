@@ -44,6 +44,13 @@ def test_an_empty_body_is_empty_whatever_its_encoding():
     assert [b"", b"", b""] == [decoded(b"", encoding) for encoding in ("gzip", "deflate", None)]
 
 
+@pytest.mark.promise(13)
+@pytest.mark.parametrize("body", [gzip.compress(ROWS), gzip.compress(gzip.compress(ROWS)), ROWS])
+def test_a_step_reads_a_packed_answer_that_no_header_announces(body):
+    with serving(answer(body, Content_Type="application/json")) as api:
+        assert {"id": "1"} == Kit(base_url=api.url).send("GET", "/x").answer().body
+
+
 @pytest.mark.parametrize("cut", [12, 20, len(gzip.compress(ROWS)) - 1])
 def test_a_cut_gzip_is_broken(cut):
     with pytest.raises(Broken, match="the compressed answer"):
