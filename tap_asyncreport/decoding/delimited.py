@@ -211,7 +211,7 @@ class Delimited:
         if self._stop is None:
             return text
         if self._dialect.is_bare(text):
-            starts = chain([0], accumulate(map(len, physical_lines(text))))
+            starts: Iterator[int] = chain([0], accumulate(map(len, physical_lines(text))))
         else:
             starts = self._dialect.record_starts(text, blank=True)
         for start in starts:

@@ -91,5 +91,7 @@ def refuse_page(head: str, *, nothing_known: bool) -> None:
     """Raise DecodeError where a table was expected and JSON came, or markup where no column is known that would tell."""
     if _JSON_OBJECTS.match(head.lstrip()) or (nothing_known and re.match(r"\s*<[?!\w]", head)):
         raise DecodeError(
-            "JSON or markup came where a table was expected", excerpt=excerpt(head), hint="an error page? else see `decode.format`"
+            "JSON or markup came where a table was expected",
+            excerpt=excerpt(head),
+            hint="an error page? else see `decode.format`",
         )

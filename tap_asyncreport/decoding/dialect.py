@@ -60,7 +60,9 @@ class Dialect:
         delimiter = decode.delimiter or ("\t" if format_ == "tsv" else ",")
         delimiter = {"\\t": "\t"}.get(delimiter, delimiter)
         if len(delimiter) > 1:
-            return cls(STAND_IN, decode.quote_char or None, decode.escape_char or None, decode.max_field_bytes, delimiter)
+            return cls(
+                STAND_IN, decode.quote_char or None, decode.escape_char or None, decode.max_field_bytes, delimiter
+            )
         return cls(delimiter, decode.quote_char or None, decode.escape_char or None, decode.max_field_bytes)
 
     def single(self, texts: Iterator[str]) -> Iterator[str]:
@@ -69,7 +71,9 @@ class Dialect:
         for text in texts if long else ():
             whole = held + text
             if STAND_IN in whole:
-                raise DecodeError(f"the text holds {STAND_IN!r}, so a delimiter of several characters cannot be told apart")
+                raise DecodeError(
+                    f"the text holds {STAND_IN!r}, so a delimiter of several characters cannot be told apart"
+                )
             pieces = whole.split(long)
             keep = max(0, len(pieces[-1]) - len(long) + 1)
             held = pieces[-1][keep:]
@@ -119,7 +123,9 @@ class Dialect:
         body = text.removesuffix(end)
         if not body.endswith(quote) or len(body) < 2:  # noqa: PLR2004
             return None
-        if body.startswith(f"{quote}{end}{quote}") or any(f"{c}{quote}{end}{quote}" in body for c in (self.delimiter, "\n")):
+        if body.startswith(f"{quote}{end}{quote}") or any(
+            f"{c}{quote}{end}{quote}" in body for c in (self.delimiter, "\n")
+        ):
             return None  # perhaps a field that is a line end and nothing else, which looks like the end of a row
         between = f"{quote}{self.delimiter}{quote}"
         flat = body[1:-1].replace(f"{quote}{end}{quote}", f"{between}\n{between}").split(between)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from json.encoder import encode_basestring
-from operator import attrgetter
 from typing import Any
-
-import msgspec
 
 from tap_asyncreport.decoding import json_path, json_text
 from tap_asyncreport.decoding.casters import Caster
 from tap_asyncreport.decoding.fields import Field, undeclared
+from tap_asyncreport.decoding.json_quick import QuickJson
 from tap_asyncreport.decoding.json_scan import Block
 from tap_asyncreport.decoding.layout import Given
 from tap_asyncreport.decoding.setup import Setup
@@ -22,25 +19,7 @@ from tap_asyncreport.decoding.shaping import Shaper
 from tap_asyncreport.decoding.source import shown
 from tap_asyncreport.errors import DecodeError, excerpt
 
-_SOME_DIGITS = re.compile(rb"[0-9][0-9]")
-_MANY_DIGITS = re.compile(rb"[0-9]{309}")
-_SAMPLE = 150
-_DICTS = msgspec.json.Decoder(dict[str, Any])
-_RAW_DICTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ENCODER = msgspec.json.Encoder()
-_NATIVE: dict[str, Any] = {
-    "string": str | None, "integer": int | None, "number": float | None, "decimal": float | None,
-    "boolean": bool | None, "date": str | None, "date-time": str | None, "object": dict | None,
-    "array": list | None, "any": Any,
-}  # fmt: skip
-_DATES = ("date", "date-time")
-
 Record = dict[str, Any]
-
-
-def may_hold_long_number(data: bytes) -> bool:
-    """Whether a number of 309 digits or more may stand in the text: such a one shows in any sample of it."""
-    return bool(_SOME_DIGITS.search(data[::_SAMPLE])) and bool(_MANY_DIGITS.search(data))
 
 
 class JsonRows:
@@ -56,6 +35,7 @@ class JsonRows:
         head: str,
         shape: Shaper | None,
         find: Callable[[Field], Callable[[Any], Any]],
+        quick: QuickJson | None,
     ) -> None:
         columns = setup.columns
         self._columns = columns
@@ -65,8 +45,6 @@ class JsonRows:
         self._head = head
         self._watched = setup.stream.replication_key
         self._rows_of = shape
-        self._find = find
-        self._known: set[tuple[str, ...]] = set()
         self._found_any = False
         self._constants = {
             name: columns.constant(name, value) for name, value in given.values.items() if columns.emitted(name)
@@ -79,7 +57,7 @@ class JsonRows:
         fixed = "".join(f",{encode_basestring(n)}:{v}" for n, v in {**self._partition, **self._constants}.items())
         self._ending = f"{fixed}}}".encode() + suffix + b"\n"
         self._suffix = suffix
-        self._typed = self._struct() if columns.declared else None
+        self._quick = quick
         self._readers = [(of, find(of), columns.caster(of)) for of in columns.declared or () if self._reads(of)]
         self._others: dict[str, Caster] = {}
 
@@ -88,104 +66,25 @@ class JsonRows:
             of.name not in self._given.values and of.name not in self._given.per_row and self._columns.wanted(of.name)
         )
 
-    # -- as it stands
-
-    def _struct(self) -> msgspec.json.Decoder[Any] | None:
-        """The type of records that can pass as they are, or None where the columns ask for more."""
-        fields = self._columns.declared or []
-        same = all(
-            of.source == of.name
-            and of.rules is None
-            and not of.format
-            and not (of.nulls and of.type in ("string", "any"))
-            and self._columns.emitted(of.name)
-            and of.name not in self._given.names
-            for of in fields
-        )
-        if not same or not fields:
-            return None
-        types = [
-            (f"f{number}", _NATIVE[of.type] if of.nullable else _required(_NATIVE[of.type]))
-            for number, of in enumerate(fields)
-        ]
-        names = {f"f{number}": of.name for number, of in enumerate(fields)}
-        record = msgspec.defstruct("Record", types, rename=names, forbid_unknown_fields=True, gc=False)
-        return msgspec.json.Decoder(record)
-
     def lines(self, block: Block) -> tuple[bytes, int]:
         """The message lines of a block, and how many; raises DecodeError."""
+        if self._quick is None:
+            return self.written(parsed(block))
         data = block.data if block.items is None else b"\n".join(block.items) + b"\n"
-        plain = (
-            self._rows_of is None
-            and not self._given.per_row
-            and (block.items is None or data.count(b"\n") == len(block.items))
-        )
-        if plain and not may_hold_long_number(data):
-            count = self._unchanged(data)
-            if count is not None:
-                self._observed.rows += count
-                self._found_any = self._found_any or count > 0
-                return self._framed(data), count
-        return self.written(parsed(block))
-
-    def _framed(self, data: bytes) -> bytes:
-        between = self._ending + self._prefix
-        return b"%b%b%b" % (self._prefix, data[:-2].replace(b"}\n", between), self._ending)
-
-    def _unchanged(self, data: bytes) -> int | None:
-        """How many records the text holds, if each is one line that may be written as it is."""
-        lines = data.count(b"\n")
-        if data.count(b"}\n{") != lines - 1 or data[:1] != b"{" or data[-2:] != b"}\n" or b"{}\n" in data:
-            return None
-        try:
-            if self._columns.declared is None:
-                return self._free(data, lines)
-            return self._fits(data, lines) if self._typed else None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-
-    def _free(self, data: bytes, lines: int) -> int | None:
-        rows = _DICTS.decode_lines(data)
-        if len(rows) != lines:
-            return None
-        for keys in set(map(tuple, rows)) - self._known:
-            if not self._passes(keys):
-                return None
-            self._known.add(keys)
-        if self._watched is not None and self._watched not in self._given.names:
-            self._watch([row[self._watched] for row in rows])
-        return lines
-
-    def _passes(self, keys: tuple[str, ...]) -> bool:
-        """Whether records with these keys need nothing taken out or put right."""
-        columns, given = self._columns, self._given.names
-        return (
-            all(map(columns.emitted, keys))
-            and all(key in keys or key in given for key in columns.keys)
-            and not given.intersection(keys)
-            and len({key.casefold() for key in keys}) == len(keys)
-        )
-
-    def _fits(self, data: bytes, lines: int) -> int | None:
-        assert self._typed is not None
-        rows = self._typed.decode_lines(data)
-        if len(rows) != lines:
-            return None
-        for number, of in enumerate(self._columns.declared or ()):
-            if of.type in _DATES:
-                texts = list(map(attrgetter(f"f{number}"), rows))
-                cast, lacks = self._columns.caster(of).column(texts, _nowhere)
-                if cast is not texts and not _same(texts, cast, lacks=lacks):
-                    return None
-        if self._watched is not None:
-            at = [of.name for of in self._columns.declared or ()].index(self._watched)
-            self._watch(list(map(attrgetter(f"f{at}"), rows)))
-        return lines
-
-    def _watch(self, values: Sequence[Any]) -> None:
-        known = [value for value in values if isinstance(value, str)]
-        if known:
-            self._observed.span(min(known), max(known))
+        if block.items is not None and data.count(b"\n") != len(block.items):
+            return self.written(parsed(block))
+        served = self._quick.served(data)
+        if served is None:
+            written = self.written(parsed(block))
+            self._quick.learn(data)
+            return written
+        found, count = served
+        self._observed.rows += count
+        self._found_any = True
+        if self._ending.startswith(b"}"):  # one byte is looked for at several times the speed of two
+            middle = found[:-1].replace(b"\n", self._ending[1:] + self._prefix)
+            return b"%b%b%b" % (self._prefix, middle, self._ending[1:]), count
+        return b"%b%b%b" % (self._prefix, found[:-2].replace(b"}\n", self._ending + self._prefix), self._ending), count
 
     # -- value by value
 
@@ -203,7 +102,7 @@ class JsonRows:
         if not isinstance(record, dict):
             kind = "a list" if isinstance(record, list) else "no object"
             raise DecodeError(
-                f"{place}: {shown(json.dumps(record)[:200])} is {kind}, and records are objects",
+                f"{place}: {shown(json_text.write(record, lambda _: None))} is {kind}, and records are objects",
                 excerpt=excerpt(self._head),
                 hint="see `decode.records`; rows that are lists need `decode.fields`",
             )
@@ -313,17 +212,3 @@ def parsed(block: Block) -> Iterator[tuple[str, Any]]:
                 excerpt=excerpt(text),
                 hint="`decode.format: json` where records go over several lines" if block.unit == "line" else None,
             ) from None
-
-
-def _required(kind: Any) -> Any:
-    return kind if kind is Any else next(part for part in kind.__args__ if part is not type(None))
-
-
-def _same(texts: Sequence[Any], cast: Sequence[str], *, lacks: bool) -> bool:
-    if lacks:
-        return list(texts) == list(cast)
-    return all(new == ("null" if old is None else f'"{old}"') for old, new in zip(texts, cast, strict=True))
-
-
-def _nowhere(_: int) -> str:
-    return ""

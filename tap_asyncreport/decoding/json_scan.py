@@ -268,7 +268,7 @@ def _found(cursor: Cursor, steps: Sequence[Step], path: str, *, expand: bool) ->
     elif byte == b"[" and not isinstance(step, str):
         yield from _in_list(cursor, step, rest, path, expand=expand)
     else:
-        raise _not_there(path, step, cursor.value())
+        raise _not_there(path, step)
 
 
 def _null(cursor: Cursor) -> None:
@@ -293,7 +293,7 @@ def _in_object(
             cursor.skip()
         closed = cursor.take(b",}") == b"}"
     if not found and not isinstance(step, Wild):
-        raise _not_there(path, step, b"")
+        raise _not_there(path, step)
 
 
 def _in_list(
@@ -312,13 +312,12 @@ def _in_list(
         closed = cursor.take(b",]") == b"]"
 
 
-def _not_there(path: str, step: Step, seen: bytes) -> DecodeError:
+def _not_there(path: str, step: Step) -> DecodeError:
     wanted = (
         f"the key {step!r}" if isinstance(step, str) else "a list" if isinstance(step, int) else "a list or an object"
     )
     return DecodeError(
         f"`decode.records` looks for {wanted} at {path}, which the document does not have",
-        excerpt=excerpt(seen),
         hint="an error page? else see `decode.records`",
     )
 

@@ -64,6 +64,11 @@ class Columns:
         self._warned: set[str] = set()
         self._casters: dict[Field, Caster] = {}
 
+    @property
+    def warned(self) -> bool:
+        """Whether the user was told of columns that are left out."""
+        return bool(self._warned)
+
     def emitted(self, name: str) -> bool:
         """Whether a column is written: it is a key, or selected."""
         if self._selected is None or name in self.keys:

@@ -39,6 +39,7 @@ class RecordsPart:
         self._values = values
         self._scope = scope
         self._head = head
+        self._names = names
         self._shaper: Shaper | None = shaper(setup.decode, names)
 
     def count(self) -> int:
@@ -54,7 +55,12 @@ class RecordsPart:
 
     def lines(self, given: Given, prefix: bytes, suffix: bytes) -> Iterator[tuple[bytes, int]]:
         """The rows as message lines, a block at a time."""
-        writer = JsonRows(self._setup, given, prefix, suffix, head=self._head, shape=self._shaper, find=self._finder)
+        quick = None
+        if not given.per_row and self._setup.decode.explode is None:
+            quick = self._setup.quick(frozenset(given.names), self._names)
+        writer = JsonRows(
+            self._setup, given, prefix, suffix, head=self._head, shape=self._shaper, find=self._finder, quick=quick
+        )
         if self._blocks is not None:
             yield from map(writer.lines, self._blocks)
             return

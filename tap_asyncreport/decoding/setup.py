@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tap_asyncreport.config.decoding import Decode
 from tap_asyncreport.config.streams import Stream
+from tap_asyncreport.decoding.json_quick import QuickJson
 from tap_asyncreport.decoding.layout import Columns
 from tap_asyncreport.decoding.source import Observed
 from tap_asyncreport.errors import DecodeError
@@ -24,6 +25,14 @@ class Setup:
     templates: Templates
     columns: Columns
     observed: Observed
+    _quick: dict[Any, QuickJson] = field(default_factory=dict)
+
+    def quick(self, given: frozenset[str], order: Sequence[str] | None) -> QuickJson:
+        """What serves blocks of JSON lines, kept from file to file."""
+        key = (given, None if order is None else tuple(order))
+        if key not in self._quick:
+            self._quick[key] = QuickJson(self.columns, self.observed, given, self.stream.replication_key, order)
+        return self._quick[key]
 
     @property
     def decode(self) -> Decode:

@@ -42,14 +42,16 @@ def ten(i: int) -> list[str]:
     ]  # fmt: skip
 
 
-def reader(**stream: Any) -> Any:
+def reader(selected: Any = None, **stream: Any) -> Any:
     """A RowReader of a stream with the given keys."""
     from tap_asyncreport.config.streams import Stream
     from tap_asyncreport.decoding import RowReader
     from tap_asyncreport.templates import Templates
 
     steps = {"creation_requester": "POST /r", "polling_requester": "GET /r", "download_retriever": "GET /f"}
-    return RowReader(Stream.model_validate({"name": "orders", **steps, **stream}), Templates(now=datetime(2026, 1, 5, tzinfo=UTC)))
+    config = Stream.model_validate({"name": "orders", **steps, **stream})
+    keys = [*config.primary_keys, *([config.replication_key] if config.replication_key else [])]
+    return RowReader(config, Templates(now=datetime(2026, 1, 5, tzinfo=UTC)), selected=selected, key_columns=keys)
 
 
 def write_out(path: str, **stream: Any) -> None:
