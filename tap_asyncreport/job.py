@@ -127,6 +127,11 @@ class Job:
     targets: list[Any] | None = None
     idempotency_key: str = ""
 
+    @property
+    def in_part(self) -> bool:
+        """Whether only the first of several creation steps have been answered."""
+        return bool(self.creation_responses) and self.creation_response is None
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -96,12 +96,16 @@ class JobRepository:
         return self._tried(Step.DOWNLOAD, job, lambda: self._download.download(job, room))
 
     def abort(self, job: Job) -> Outcome:
-        """Stops the job; never raises."""
-        return Outcome(Means.OK) if self._abort is None else self._abort.abort(job)
+        """Stops the job, or what there is of one made in part where the request can name it; never raises."""
+        if self._abort is None or not self._abort.requester.can_name(job):
+            return Outcome(Means.OK)
+        return self._abort.abort(job)
 
     def delete(self, job: Job) -> Outcome:
-        """Deletes the job; never raises."""
-        return Outcome(Means.OK) if self._delete is None else self._delete.delete(job)
+        """Deletes the job, or what there is of one made in part where the request can name it; never raises."""
+        if self._delete is None or not self._delete.requester.can_name(job):
+            return Outcome(Means.OK)
+        return self._delete.delete(job)
 
     # -- what a download brought
 

@@ -253,3 +253,25 @@ def test_a_running_job_leads_nowhere_yet() -> None:
     with serving(lambda _: json_reply({"id": 1, "status": "running", "next": 1})) as server:
         with rig(server.origin, stream=creation(paginator=paginator)) as it:
             assert it.poll(it.job()).follow is None
+
+
+@pytest.mark.promise(1)
+@pytest.mark.parametrize(
+    ("named", "lines"), [("creation_responses.first.id", ["POST /exports/job-1/abort"]), ("job.id", [])]
+)
+def test_a_job_made_in_part_is_cleaned_up_by_requests_that_can_name_it(
+    api: FakeApi, named: str, lines: list[str]
+) -> None:
+    """Where the second of two creation steps fails, what the first made must not be left behind."""
+    stream = {
+        "creation_requester": [{"name": "first", "request": "POST /exports"}, {"name": "second", "request": "POST /no"}],
+        "abort_requester": f"POST /exports/{{{{ {named} }}}}/abort",
+        "delete_requester": "DELETE /exports/{{ creation_responses.first.id }}{{ creation_responses.second.at }}",
+    }
+    with rig(api.url, stream=stream) as it:
+        job = Job(Unit("orders"))
+        assert Means.FAIL == it.repository.create(job).means
+        assert (True, ["first"]) == (job.in_part, list(job.creation_responses))
+        assert (Means.OK, Means.OK) == (it.repository.abort(job).means, it.repository.delete(job).means)
+    assert lines == api.lines("abort")
+    assert [] == api.lines("delete")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,8 @@ DOING: Mapping[Step, str] = {
     Step.ERROR: "asking why the job failed",
     Step.PARTITION: "listing the partitions",
 }
+# Names that say something only of a job that was made as a whole.
+_WHOLE = frozenset({"job", "jobs", "creation_response", "polling_response", "download_target"})
 _ANSWER_NAMES = {Step.CREATION: "creation_response", Step.POLLING: "polling_response"}
 
 
@@ -108,8 +110,21 @@ class Requester:
 
     def uses(self, name: str) -> bool:
         """Whether the request's templates use this name."""
+        return any(path[0] == name for path in self._paths())
+
+    def can_name(self, job: Job) -> bool:
+        """Whether all that the request says of the job is known: of one made in part, what its first steps said."""
+        if not job.in_part:
+            return True
+        known = job.creation_responses
+        return all(
+            len(path) > 1 and path[1] in known if path[0] == "creation_responses" else path[0] not in _WHOLE
+            for path in self._paths()
+        )
+
+    def _paths(self) -> Iterator[tuple[str, ...]]:
         parts = [self._url, self._params, self._headers, self.body.template]
-        return any(path[0] == name for part in parts if part is not None for path in part.paths)
+        return (path for part in parts if part is not None for path in part.paths)
 
     def url(self, scope: Mapping[str, Any]) -> str | None:
         """The rendered URL or path; None where it is null or empty."""

@@ -180,6 +180,8 @@ class Orchestrator(Creation):
             self._end(task)
         if task.job is not None and task.exists:
             self._clean_up(CleanUp(task.job, task, delete=task.budget.deletes), now)
+        else:
+            self._discard_part(task, now)
         self.room_freed()
         self._offer(task.lane)
 

@@ -38,6 +38,7 @@ class Cleaning(Gates):
         job = task.job
         if job is None or not task.exists:
             self._free_slot(task)
+            self._discard_part(task, now)
             task.job = None
             return
         budget, may_abort = task.budget, not task.completed and not task.gone
@@ -64,6 +65,13 @@ class Cleaning(Gates):
                 continue
             self._discard(follower, now, forget=True)
             self._end(follower)
+
+    def _discard_part(self, task: Task, now: float) -> None:
+        """What the first of several creation steps made, where a later one failed, is cleaned up like a whole job."""
+        budget, job = task.budget, task.job
+        if job is not None and not task.exists and job.creation_responses and (budget.aborts or budget.deletes):
+            self._clean_up(CleanUp(job, task, budget.aborts, budget.deletes), now)
+            task.job = None
 
     def _clean_up(self, item: CleanUp, now: float) -> None:
         task = item.task
@@ -97,7 +105,8 @@ class Cleaning(Gates):
         if outcome.means is Means.RETRY and self._try_clean_up_again(item, verb, outcome, now):
             return
         kind = JobEventKind.ABORTED if verb is Verb.ABORT else JobEventKind.DELETED
-        self._tell(item, kind if done else JobEventKind.WARNING, now, outcome)
+        if not (done and item.job.in_part):
+            self._tell(item, kind if done else JobEventKind.WARNING, now, outcome)
         if item.settle and done:
             self._settle(item, now)
         if verb is Verb.ABORT:
@@ -240,6 +249,7 @@ class Cleaning(Gates):
 
     def _put_away(self, task: Task, now: float) -> None:
         if not task.exists:
+            self._discard_part(task, now)
             return
         keeps = task.budget.keep_on_exit or (task.stream.halted is not None and not self.stopping)
         if task.alive and not keeps:
@@ -264,11 +274,11 @@ class Cleaning(Gates):
             return
         self._awaited -= 1
         self._answered_gate(task, outcome, now)
-        if self._was_made(task, outcome, now):
-            if task.unwanted:
-                self._discard(task, now, forget=True)
-            else:
-                self._put_away(task, now)
+        self._was_made(task, outcome, now)
+        if task.unwanted:
+            self._discard(task, now, forget=True)
+        else:
+            self._put_away(task, now)
         task.phase = Phase.ENDED
         self._free_slot(task)
         self._unblock(task)
