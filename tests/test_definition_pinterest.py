@@ -133,7 +133,7 @@ def test_a_token_that_dies_a_forbidden_account_and_links_that_end(tap: Process) 
     assert 2 == len(api.lines("download"))
     assert 2 == len(set(api.lines("download")))
     assert api.lines("token") == ["POST /v5/oauth/token"] * 2
-    assert "551" in run.stderr
+    assert "ad_account=551" in run.stderr
     assert api.access.issued[0].value not in run.stderr
 
 
