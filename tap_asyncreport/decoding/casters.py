@@ -13,7 +13,7 @@ import msgspec
 from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.fields import Field
 from tap_asyncreport.decoding.json_path import Step, look
-from tap_asyncreport.decoding.json_text import Constant
+from tap_asyncreport.decoding.json_text import Constant, Number
 from tap_asyncreport.decoding.rules import rule_check
 from tap_asyncreport.decoding.source import Misfit, Observed, misfit
 from tap_asyncreport.decoding.values import NUMERIC, NonFinite, text_reader
@@ -21,7 +21,10 @@ from tap_asyncreport.decoding.values import NUMERIC, NonFinite, text_reader
 Texts = Sequence[str | None]
 Place = Callable[[int], str]
 
-_MEMO_LIMIT = 50_000
+_MEMO_LIMIT = 2_000
+_MEMO_CHARACTERS = 64
+_STRUCTURES = ("object", "array")
+_WORDS = {True: "true", False: "false"}
 _SAFE_DIGITS = 300
 _CONTROLS = bytes(range(0x20)) + b'"\\'
 _NUMBERS = msgspec.json.Decoder(list[float])
@@ -42,9 +45,11 @@ class _Memo(dict[str | None, str]):
         self._read = read
 
     def __missing__(self, text: str | None) -> str:
-        if len(self) >= _MEMO_LIMIT:
-            self.clear()
-        value = self[text] = self._read(text)
+        value = self._read(text)
+        if text is None or len(text) <= _MEMO_CHARACTERS:
+            if len(self) >= _MEMO_LIMIT:
+                self.clear()
+            self[text] = value
         return value
 
 
@@ -79,7 +84,8 @@ class Caster:
 
     def _exactly(self, texts: Texts, place: Place) -> list[str]:
         try:
-            values = list(map(self._memo.__getitem__, texts))
+            read = self._text if self.field.type in _STRUCTURES else self._memo.__getitem__
+            values = list(map(read, texts))
         except Misfit:
             self._blame(texts, place)
         if self._lost:
@@ -97,7 +103,7 @@ class Caster:
     def _text(self, text: str | None) -> str:
         if text is None or text in self.field.nulls:
             return self.null()
-        if self.field.type in ("object", "array"):
+        if self.field.type in _STRUCTURES:
             return self._checked(self._structure(text))
         try:
             return self._checked(self._read(text))
@@ -137,23 +143,38 @@ class Caster:
         return json_text.write(value, self._count_lost)
 
     def _value(self, value: Any) -> str:
-        kind = self.field.type
-        if value is None:
+        kind, sort = self.field.type, type(value)
+        if sort is Number or sort is bool:
+            if kind != "any" and kind not in _STRUCTURES:
+                text = str(value) if sort is Number else _WORDS[value]
+                known = self._memo[text]
+                self._observed.non_finite += text in self._lost
+                return known
+        elif sort is str:
+            if kind in _STRUCTURES:
+                return self._text(value)
+            if kind not in ("string", "any"):
+                known = self._memo[value]
+                self._observed.non_finite += value in self._lost
+                return known
+            return self.null() if value in self.field.nulls else self._checked(json_text.text_of(value))
+        elif value is None:
             return self.null()
-        if isinstance(value, Constant) and kind not in NUMERIC:
+        elif sort is Constant and kind not in NUMERIC:
             self._count_lost(value)
             return self.null()
-        if kind == "any" and not (type(value) is str and value in self.field.nulls):
+        return self._other(value)
+
+    def _other(self, value: Any) -> str:
+        kind = self.field.type
+        if kind == "any":
             return self._checked(json_text.write(value, self._count_lost))
         if isinstance(value, dict | list):
             return self._nested(value)
-        text = value if isinstance(value, str) else {True: "true", False: "false"}[value]
-        if kind in ("object", "array") and type(value) is not str:
+        if kind in _STRUCTURES:
             raise Misfit(f"is not an {kind}")
-        if kind == "string" and type(value) is str:
-            return self.null() if text in self.field.nulls else self._checked(json_text.text_of(text))
-        known = self._text(str(text))
-        self._observed.non_finite += text in self._lost
+        known = self._memo[str(value)]
+        self._observed.non_finite += str(value) in self._lost
         return known
 
     def _nested(self, value: Any) -> str:

@@ -24,8 +24,8 @@ _TYPES: dict[str, dict[str, Any]] = {
 def schema_of(stream: Stream) -> dict[str, Any]:
     """What every record of the stream is valid against: columns, added columns, partitions; all may be null.
 
-    Where nothing is declared, only keys and what the context adds are listed, and other properties are strings for CSV
-    and TSV, anything else for other formats. Raises ConfigurationError for a schema file that cannot be read, and for
+    Where nothing is declared, only keys and what the context adds are listed, and other properties are strings for
+    tables (CSV, TSV, XLSX), and anything for other formats. Raises ConfigurationError for a schema file that cannot be read, and for
     names that differ in case only.
     """
     declared = read_schema(stream)
@@ -49,7 +49,7 @@ def schema_of(stream: Stream) -> dict[str, Any]:
 
 
 def _undeclared(stream: Stream) -> dict[str, Any]:
-    return deepcopy(_TYPES["string"]) if stream.decode.format in ("csv", "tsv") else {}
+    return deepcopy(_TYPES["string"]) if stream.decode.format in ("csv", "tsv", "xlsx") else {}
 
 
 def _added(stream: Stream) -> list[str]:

@@ -34,7 +34,7 @@ def sheet_texts(file: IO[bytes], name: str | None) -> Iterator[str]:
         raise DecodeError(f"the workbook cannot be read: {error}") from None
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        writer = csv.writer(text, lineterminator="\n")
         for row in rows[start : start + _ROWS_AT_ONCE]:
             if any(cell != "" for cell in row):
                 writer.writerow(map(cell_text, row))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from tap_asyncreport.errors import DecodeError, excerpt
+from tap_asyncreport.errors import DecodeError
 
 VALUE_CHARACTERS = 100
 
@@ -61,8 +62,9 @@ class Misfit(Exception):  # noqa: N818
 
 
 def shown(value: Any) -> str:
-    """A value as errors quote it: at most 100 characters, on one line."""
-    return repr(excerpt(value if isinstance(value, str) else str(value), VALUE_CHARACTERS) or value)
+    """A value as errors quote it: at most 100 characters, on one line, what is no text as JSON writes it."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return repr(str(text) if len(text) <= VALUE_CHARACTERS else text[:VALUE_CHARACTERS] + "…")
 
 
 def misfit(place: str, column: str, value: Any, why: Misfit) -> DecodeError:
