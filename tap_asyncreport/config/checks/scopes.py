@@ -14,7 +14,7 @@ DOWNLOAD = JOB | {"download_target"}
 ANSWER = frozenset({"response"})
 
 _SECTIONS: Mapping[str, frozenset[str]] = {
-    "creation_requester": UNIT,
+    "creation_requester": UNIT | {"job"},
     "polling_requester": JOB | {"jobs"},
     "download_target_requester": DOWNLOAD | ANSWER,
     "download_target_extractor": JOB | ANSWER,
@@ -33,6 +33,7 @@ _SECTIONS: Mapping[str, frozenset[str]] = {
 }
 _TOP: Mapping[str, frozenset[str]] = {"headers": DOWNLOAD, "authenticator": DOWNLOAD}
 _OF_ANSWERS = ("responses", "paginator", "job_id", "select", "extractor", "token", "expires_in", "records", "value")
+_OF_A_JOB_THAT_EXISTS = ("id", "created_at")
 _STEPS_WITH_NAMES = ("creation_requester", "download_target_requester", "error_requester")
 
 SINCE: Mapping[str, str] = {
@@ -64,6 +65,15 @@ def names_at(keys: Keys, raw: Mapping[str, Any]) -> frozenset[str]:
     return names
 
 
+def before_its_job(keys: Keys, raw: Mapping[str, Any], name: str) -> bool:
+    """Whether `job.<name>` is asked for where the job does not exist yet; its attempt is known all the same."""
+    section = keys[2] if keys[0] == "streams" and len(keys) > 2 else None  # noqa: PLR2004
+    if section != "creation_requester" or name not in _OF_A_JOB_THAT_EXISTS:
+        return False
+    answered = any(key in _OF_ANSWERS for key in keys)
+    return not answered and "polling_response" not in names_at(keys, raw)
+
+
 def _in_creation(keys: Keys, steps: Any, *, answered: bool) -> frozenset[str]:
     number = keys[3] if len(keys) > 3 else None  # noqa: PLR2004
     names: frozenset[str] = frozenset()
@@ -71,7 +81,7 @@ def _in_creation(keys: Keys, steps: Any, *, answered: bool) -> frozenset[str]:
         names |= {"creation_response", "creation_responses"}
     last = steps[-1] if isinstance(steps, list) and steps else steps
     if isinstance(last, Mapping) and last.get("paginator"):
-        names |= {"polling_response", "job"}
+        names |= {"polling_response"}
     return names
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tap_asyncreport.config.checks.draft import Draft
-from tap_asyncreport.config.checks.scopes import SINCE, names_at, partition_names, step_names, stream_at
+from tap_asyncreport.config.checks.scopes import (
+    SINCE,
+    before_its_job,
+    names_at,
+    partition_names,
+    step_names,
+    stream_at,
+)
 from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.problems import is_hidden
 from tap_asyncreport.config.reading import SECRETS, in_capitals
@@ -75,6 +82,8 @@ class TextCheck:
             return None
         if root == "secrets":
             return self._secret(name)
+        if root == "job" and before_its_job(keys, self._draft.raw, name):
+            return f"`job.{name}` is not known here; it is {SINCE['job']}", None
         if root == "window" and "incremental" not in self._stream(keys) and keys[0] == "streams":
             return "there is no `window`: the stream has no `incremental`", None
         names = self._known_in(root, keys)
