@@ -245,5 +245,6 @@ def test_a_template_that_cannot_be_rendered_fails_without_a_call() -> None:
         outcome, _ = created(api, json={"a": "{{ vars.nothing }}"})
         assert [] == api.lines()
     assert Means.FAIL == outcome.means
-    assert outcome.error.message.startswith("streams.orders.creation_requester.json.a: `{{ vars.nothing }}`: ")
+    assert "streams.orders.creation_requester.json.a" == outcome.error.key
+        assert outcome.error.message.startswith("`{{ vars.nothing }}`: ")
     assert "orders" == outcome.error.where.stream

@@ -210,8 +210,9 @@ def test_whether_data_holds_a_secret():
 
 
 @pytest.fixture
-def log():
+def log(monkeypatch):
     """A logger with a handler as the SDK sets one up, and what it wrote."""
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s %(job_id)s", defaults={"job_id": ""}))
