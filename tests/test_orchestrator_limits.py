@@ -504,3 +504,17 @@ def test_not_more_than_eight_downloads_at_once_but_for_the_one_that_is_written_n
     stage.play(until=2.0)
 
     assert [f"0.25 download r{n}" for n in range(2, 10)] + ["1.25 download r1"] == stage.calls("download")
+
+
+@pytest.mark.promise(7)
+def test_no_window_takes_the_place_of_the_one_that_is_written_first() -> None:
+    """An API that keeps jobs until they are deleted, and whose calls overtake each other, is still no dead end."""
+    stage = Stage(days(1, 5), limit=5, deletes=True, usual={"create": lambda name: after(0.5 if name == "1" else 0.1, ok())})
+
+    assert ["0 create 1", "0.5 create 2", "0.5 create 3", "0.5 create 4", "0.5 create 5"] == stage.play().calls("create")
+
+
+def test_the_others_do_not_wait_for_ever_for_the_first_creation() -> None:
+    stage = Stage(days(1, 2), deletes=True, usual={"create": lambda name: after(30.0 if name == "1" else 0.1, ok())})
+
+    assert ["0 create 1", "1 create 2"] == stage.play().calls("create")

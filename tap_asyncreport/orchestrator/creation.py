@@ -10,6 +10,7 @@ from tap_asyncreport.orchestrator.fetching import Fetching
 from tap_asyncreport.orchestrator.gates import asked_wait, too_many
 from tap_asyncreport.orchestrator.task import Command, Phase, Task, Verb
 
+HEAD_START = 1.0
 STORED = frozenset({Phase.READY, Phase.FETCHABLE})
 
 
@@ -24,7 +25,7 @@ class Creation(Fetching):
         self._wake_parked()
         while self._startable and not self.stopping:
             task = self._startable[0][2]
-            if task.phase is Phase.QUEUED and not self._has_place(task):
+            if task.phase is Phase.QUEUED and (not self._has_place(task) or self._head_goes_first(task, now)):
                 break
             heapq.heappop(self._startable)
             if task.phase is not Phase.QUEUED:
@@ -37,6 +38,17 @@ class Creation(Fetching):
     def _has_place(self, task: Task) -> bool:
         """Whether one more job may be alive, and its file has somewhere to go."""
         return self.slots.alive < self.slots.limit and (not self.spool_full or self._is_next(task))
+
+    def _head_goes_first(self, task: Task, now: float) -> bool:
+        """Whether the next window to be written asks for a place just now, which this one could take from it.
+
+        Calls overtake each other on their way, and an API that counts jobs until they are deleted would then be full of
+        some that are deleted only after the one that it refuses.
+        """
+        head = task.lane.head
+        if head is None or head is task or head.phase is not Phase.CREATING or not task.budget.deletes:
+            return False
+        return now < head.asked_at + HEAD_START
 
     def _may_go(self, task: Task, now: float) -> bool:
         """Takes a slot for the task, or puts it where it waits for what it lacks."""
@@ -57,7 +69,9 @@ class Creation(Fetching):
 
     def _creation_call(self, task: Task, now: float) -> Command:
         self._let_through(task)
-        task.phase = Phase.CREATING
+        task.phase, task.asked_at = Phase.CREATING, now
+        if task is task.lane.head and task.after is not None:
+            self.agenda.put(now + HEAD_START, task)
         task.job = task.job or Job(task.unit, task.attempt)
         task.first_try_at = now if task.first_try_at is None else task.first_try_at
         self._note(JobEventKind.CREATING, task, now)
