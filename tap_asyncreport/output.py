@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,20 +13,21 @@ from singer_sdk.contrib.msgspec import enc_hook
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 
-from tap_asyncreport.errors import Interrupted
-
 PIECE = 256 * 1024
-TARGET_GONE = 1
 
 encoder = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 
 
 class Output(GenericSingerWriter[bytearray, Message]):
-    """Writes to whatever `sys.stdout` is at the time; raises Interrupted once nobody reads it any more."""
+    """Writes to whatever `sys.stdout` is at the time, until nobody reads it any more or it cannot be written.
+
+    Then `when_gone` is told why, once, and all that follows goes nowhere: writing raises nothing.
+    """
 
     def __init__(self) -> None:
+        self.gone = False
+        self.when_gone: Callable[[str], None] = lambda _: None
         self._waiting = bytearray()
-        self._gone = False
 
     def serialize_message(self, message: Message) -> bytearray:
         """One line of JSON, numbers digit for digit."""
@@ -53,27 +55,33 @@ class Output(GenericSingerWriter[bytearray, Message]):
             lines, self._waiting = self._waiting, bytearray()
             self._send(lines)
 
-    def reader_left(self) -> bool:
-        """Whether the other end of the pipe is closed, found without writing."""
+    def look(self) -> None:
+        """Looks whether the other end of the pipe is closed, without writing."""
+        if not self.gone and self._reader_left():
+            self._leave("the target closed its input")
+
+    def _reader_left(self) -> bool:
         try:
             watch = select.poll()
             watch.register(sys.stdout.fileno(), select.POLLERR)
-            return self._gone or any(event & (select.POLLERR | select.POLLNVAL) for _, event in watch.poll(0))
+            return any(event & (select.POLLERR | select.POLLNVAL) for _, event in watch.poll(0))
         except (OSError, ValueError, AttributeError):  # not a file of the system's, or a system without poll
-            return self._gone
+            return False
 
-    def silence(self) -> None:
+    def _leave(self, why: str) -> None:
         """Nothing more is written; what the interpreter would flush at its end goes nowhere."""
-        self._gone = True
+        self.gone = True
         self._waiting.clear()
         try:
             devnull = os.open(os.devnull, os.O_WRONLY)
             os.dup2(devnull, sys.stdout.fileno())
+            os.close(devnull)
         except (OSError, ValueError):
             pass
+        self.when_gone(why)
 
     def _send(self, lines: Any) -> None:
-        if self._gone:
+        if self.gone:
             return
         stdout: Any = sys.stdout
         try:
@@ -84,6 +92,7 @@ class Output(GenericSingerWriter[bytearray, Message]):
             else:
                 raw.write(lines)
                 raw.flush()
-        except (BrokenPipeError, ConnectionResetError, ValueError) as error:
-            self.silence()
-            raise Interrupted("the target closed its input, so nothing more can be written", TARGET_GONE) from error
+        except (BrokenPipeError, ConnectionResetError):
+            self._leave("the target closed its input")
+        except (OSError, ValueError) as error:
+            self._leave(f"stdout cannot be written ({getattr(error, 'strerror', None) or error})")

@@ -59,11 +59,13 @@ class Run:
         self._loaded = loaded
         self._state_before = state
         self.output = output
+        output.when_gone = self.target_left
         self.clock = SystemClock()
         self.now = self.clock.now()
         self.exit_code = 0
         self.signal: int | None = None
         self._closed = False
+        self._asking = False
         self.templates = Templates(now=self.now, timezone=settings.timezone)
         self.account = Account(self.clock, self.now, redactor, log_metric, settings.run_report)
         self.spool = Spool(settings.spool.directory)
@@ -117,14 +119,26 @@ class Run:
     def _plan(self, work: StreamRun) -> list[LanePlan]:
         """The stream's lanes; a stream that cannot be planned fails alone."""
         try:
-            partitions = partitions_of(work)
+            partitions = self._partitions(work)
             forgotten = self.state.forget_absent(work.name, partitions) if work.config.partitions else []
             if forgotten:
                 logger.info("%s: %d partitions are gone; their bookmarks are dropped", work.name, len(forgotten))
             return [work.plan_lane(partition) for partition in partitions]
+        except Interrupted:
+            return []
         except ReportError as error:
             self._failed(work.name, error)
             return []
+
+    def _partitions(self, work: StreamRun) -> list[dict[str, Any]]:
+        """The stream's partitions; the API may be asked for them here, on the main thread, until a signal comes."""
+        if self.runner.interrupted:
+            raise Interrupted("the run is ending", self.code())
+        self._asking = True
+        try:
+            return partitions_of(work)
+        finally:
+            self._asking = False
 
     def _add(self, name: str, lanes: Sequence[LanePlan]) -> None:
         work = self.streams[name]
@@ -191,21 +205,14 @@ class Run:
         self.account.hear(events)
         self.books.enter(events)
         self.output.flush()
-        if self.output.reader_left():
-            self.target_left()
+        self.output.look()
 
-    def failed_to_write(self, error: Interrupted) -> None:
-        """The target is gone: the run ends in order, and without a word to it."""
-        self.exit_code = self.exit_code or error.exit_code
-        self.runner.interrupt()
-
-    def target_left(self) -> None:
-        """Nobody reads our stdout any more."""
+    def target_left(self, why: str) -> None:
+        """Nobody takes our output any more: the run ends in order, and without a word to it."""
         if not self.runner.interrupted:
-            logger.error("The target closed its input; the run ends here, and the next one goes on.")
-            self.output.silence()
-            self.exit_code = self.exit_code or 1
-            self.interrupt()
+            logger.error("%s; the run ends here, and the next one goes on", why)
+        self.exit_code = self.exit_code or 1
+        self.interrupt()
 
     def interrupt(self, signum: int | None = None) -> None:
         """Ends the run in order, within ten seconds; safe in a signal handler."""
@@ -213,6 +220,8 @@ class Run:
             self.signal = signum
             self._watch()
         self.runner.interrupt()
+        if self._asking and signum is not None:
+            raise Interrupted("a signal came", 128 + signum)
 
     def _watch(self) -> None:
         """However the API or the target hang, the process ends."""
@@ -260,8 +269,6 @@ class Run:
             self.runner.finish(self.on_events)
             self.books.say(last=True)
             self.output.flush()
-        except Interrupted as error:
-            self.exit_code = self.exit_code or error.exit_code
         finally:
             with suppress(OSError):
                 self.spool.close()

@@ -76,7 +76,8 @@ class Runner:
     """Runs an orchestrator against repositories, one per stream.
 
     The main thread takes units with `next`, says `written` or `unreadable`, and hears of everything through the
-    `on_events` it passes. `interrupt` may be called from a signal handler.
+    `on_events` it passes, of nothing too: every `HEARTBEAT` while it waits. `interrupt` may be called from a signal
+    handler.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Runner:
                     self._changed.wait(HEARTBEAT)
                 self._in_hand = task.job if task is not None else None
                 events = self._drain()
-            self._hand_out(events, on_events)
+            on_events(events)
             if task is not None or over:
                 return task
 
@@ -131,7 +132,7 @@ class Runner:
         if self._has_events():
             with self._changed:
                 events = self._drain()
-            self._hand_out(events, on_events)
+            on_events(events)
         return not self._stop_asked
 
     def written(self, task: Task, rows: int) -> None:
@@ -171,7 +172,7 @@ class Runner:
                 if not self._over and not self._has_events():
                     self._changed.wait(HEARTBEAT)
                 events, over = self._drain(), self._over
-            self._hand_out(events, on_events)
+            on_events(events)
             if over:
                 break
         self._inbox.put(None)
@@ -195,10 +196,6 @@ class Runner:
     def _collect(self) -> None:
         self._events += self.orchestrator.events
         self.orchestrator.events.clear()
-
-    def _hand_out(self, events: list[JobEvent], on_events: Callable[[list[JobEvent]], None]) -> None:
-        if events:
-            on_events(events)
 
     def _now(self) -> float:
         """Seconds in which the run was awake: a machine that slept has not waited for anything."""

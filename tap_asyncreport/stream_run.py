@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tap_asyncreport.account import place
 from tap_asyncreport.decoding import RowReader
-from tap_asyncreport.errors import Interrupted, ReportError, Where
+from tap_asyncreport.errors import ReportError, Where
 from tap_asyncreport.job import Unit
 from tap_asyncreport.job_repository import JobRepository
 from tap_asyncreport.planning import LanePlan, plan_lane, unit_of
@@ -147,7 +147,7 @@ class StreamRun:
 class Writing:
     """The rows of one unit on their way out.
 
-    A ReportError fails the unit; an interruption leaves it for the next run; neither goes further up.
+    A ReportError fails the unit and goes no further up. Where nobody takes the rows the unit is left for the next run.
     """
 
     def __init__(self, work: StreamRun, task: Task) -> None:
@@ -168,8 +168,6 @@ class Writing:
             there = Where(step="decode").within(place(self.task.unit, self.task.job))
             self._run.runner.unreadable(self.task, error.within(there))
             self._run.tick()
-        elif isinstance(error, Interrupted):
-            self._run.failed_to_write(error)
         elif isinstance(error, GeneratorExit):
             self._run.interrupt()
             return False
@@ -219,10 +217,13 @@ class Writing:
         run, task = self._run, self.task
         if run.runner.interrupted and task.phase.value == "ended" and not self.rows_out:
             return
+        run.output.flush()
+        if run.output.gone:
+            return
         if task.last_link and self._work.stream.selected:
             self._work.finish(task.unit)
         run.books.written(task.unit, task.job)
+        run.books.say()
         run.runner.written(task, self.rows_out)
         run.tick()
-        run.books.say()
 

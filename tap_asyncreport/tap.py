@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -109,6 +110,8 @@ class TapAsyncReport(Tap):
         return list(order)
 
     def _handle_termination(self, signum: int, frame: Any) -> None:  # noqa: ARG002
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # more of them change nothing, to the interpreter's last breath
         if self.current_run is not None:
             self.current_run.interrupt(signum)
         else:
