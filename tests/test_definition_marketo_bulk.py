@@ -137,8 +137,7 @@ def test_a_full_queue_dead_tokens_and_trouble_on_the_way(tap: Process) -> None:
     assert 2 == len(api.jobs)
     assert 1 < api.steps().count("token")
     assert ["Completed"] * 2 == [job.status for job in api.jobs.values()]
-    ranges = [call.header("Range") for call in api.calls("download")]
-    assert ["bytes=0-67108863"] * 3 + ["bytes=40-67108903"] == sorted(filter(None, ranges))
+    assert {"bytes=0-67108863", "bytes=40-67108903"} == {call.header("Range") for call in api.calls("download")}
     assert api.tokens.issued[0].value not in run.stderr
 
 
