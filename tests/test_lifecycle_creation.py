@@ -246,5 +246,5 @@ def test_a_template_that_cannot_be_rendered_fails_without_a_call() -> None:
         assert [] == api.lines()
     assert Means.FAIL == outcome.means
     assert "streams.orders.creation_requester.json.a" == outcome.error.key
-        assert outcome.error.message.startswith("`{{ vars.nothing }}`: ")
+    assert outcome.error.message.startswith("`{{ vars.nothing }}`: ")
     assert "orders" == outcome.error.where.stream
