@@ -70,7 +70,8 @@ streams:
     jobs: {timeout: 90, poll_backoff: 0}
     decode: {format: cvs, header: 5, delimiter: ""}
 """
-    assert """\
+    assert (
+        """\
 tap.yaml:1:1: base_ur: there is no such key
     try: did you mean `base_url`?
 tap.yaml:2:17: authenticator.type: it must be one of none, api_key, basic, bearer, oauth2, session, jwt, google_service_account, aws_sigv4, oauth1
@@ -99,14 +100,14 @@ tap.yaml:13:25: streams.orders.jobs.poll_backoff: it must be at least 1
 tap.yaml:14:14: streams.orders.decode.format: it must be auto, csv, tsv, json, jsonl, xml, xlsx or parquet, not `cvs`
     try: did you mean `csv`?
 tap.yaml:14:27: streams.orders.decode.header: it must be text or a mapping, not a number
-tap.yaml:14:38: streams.orders.decode.delimiter: it must not be empty""" == told(text)
+tap.yaml:14:38: streams.orders.decode.delimiter: it must not be empty"""
+        == told(text)
+    )
 
 
 @pytest.mark.promise(28)
 def test_a_valid_stream_is_checked_although_another_is_not(told: Told) -> None:
-    text = (
-        BASE + "  - name: broken\n    nope: 1\n  - {name: c, creation_requester: POST x, download_retriever: GET x}\n"
-    )
+    text = BASE + "  - name: broken\n    nope: 1\n  - {name: c, creation_requester: POST x, download_retriever: GET x}\n"
     assert [
         "tap.yaml:8:5: streams.broken.creation_requester: it is missing",
         "tap.yaml:8:5: streams.broken.download_retriever: it is missing",
@@ -148,9 +149,7 @@ def test_files_that_cannot_be_read(told: Told, tmp_path: Path) -> None:
         load(["latin.yaml"], environ={})
     assert "tap.yaml:1:1: the file must hold a mapping of keys to values" == told("- a\n")
     assert "tap.json:2:1: a comma or `}` is expected here" == told('{"a": 1\n"b": 2}', "tap.json")
-    assert 'tap.yaml:9:6: a value that begins with `{{` must stand in quotes\n    try: write "{{ now }}"' == told(
-        BASE + "headers:\n  A: {{ now }}\n"
-    )
+    assert "tap.yaml:9:6: a value that begins with `{{` must stand in quotes\n    try: write \"{{ now }}\"" == told(BASE + "headers:\n  A: {{ now }}\n")
 
 
 def test_an_empty_file_lacks_its_streams(told: Told) -> None:
@@ -164,13 +163,9 @@ def test_definitions_that_cannot_be_found(told: Told) -> None:
         r"a path ends in \.yaml or \.json$",
         told("definition: demmo\n"),
     )
-    assert "tap.yaml:1:1: definition: `nope/x.yaml` cannot be read: No such file or directory" == told(
-        "definition: nope/x.yaml\n"
-    )
+    assert "tap.yaml:1:1: definition: `nope/x.yaml` cannot be read: No such file or directory" == told("definition: nope/x.yaml\n")
     Path("other.yaml").write_text("definition: demo\n" + BASE)
-    assert told("definition: other.yaml\n").startswith(
-        "other.yaml:1:1: definition: a definition cannot lie on another one"
-    )
+    assert told("definition: other.yaml\n").startswith("other.yaml:1:1: definition: a definition cannot lie on another one")
 
 
 def test_faults_in_a_definition_are_told_in_the_definition(told: Told) -> None:
@@ -178,16 +173,11 @@ def test_faults_in_a_definition_are_told_in_the_definition(told: Told) -> None:
     assert (
         "def.yaml:8:12: streams.orders.jobs.timeout: 'x' is not a duration; write a number and a unit: 200ms 30s 5m 6h 1d 1w 1mo 1y\n"
         "tap.yaml:2:12: vars: it must be a mapping, not a list"
-    ) == told("definition: def.yaml\n           vars: []\n".replace("           vars", "vars")).replace(
-        "tap.yaml:2:1:", "tap.yaml:2:12:"
-    )
+    ) == told("definition: def.yaml\n           vars: []\n".replace("           vars", "vars")).replace("tap.yaml:2:1:", "tap.yaml:2:12:")
 
 
 def test_a_schema_that_cannot_be_read(told: Told) -> None:
-    assert (
-        "schema: `nope.json` cannot be read: No such file or directory\n"
-        == fails(told, "schema", "schema: nope.json") + "\n"
-    )
+    assert "schema: `nope.json` cannot be read: No such file or directory\n" == fails(told, "schema", "schema: nope.json") + "\n"
 
 
 @pytest.mark.parametrize(
@@ -322,10 +312,7 @@ def test_the_polling_requester_may_be_left_out_only_where_nothing_is_polled(told
         "    try: where the download itself says that it is not ready, add a rule with `means: not_ready` to it; where the "
         "creation's answer holds the rows, `download_retriever: {source: creation_response}`"
     ) == told(without)
-    for line in (
-        "download_retriever: {request: GET /x, responses: [{status: 404, means: not_ready}]}",
-        "download_retriever: {source: creation_response}",
-    ):
+    for line in ("download_retriever: {request: GET /x, responses: [{status: 404, means: not_ready}]}", "download_retriever: {source: creation_response}"):
         path = tmp_path / "ok.yaml"
         path.write_text(re.sub(r"    download_retriever: .*\n", f"    {line}\n", without))
         assert load([path], environ={}).settings.streams[0].polling_requester is None
@@ -340,11 +327,7 @@ def test_a_path_needs_a_base_url(told: Told) -> None:
         "tap.yaml:4:5: streams.orders.creation_requester: `/exports` is a path, and there is no `base_url`",
         "tap.yaml:5:5: streams.orders.polling_requester: `/exports/{{ job.id }}` is a path, and there is no `base_url`",
         "tap.yaml:7:31: authenticator.token_url: `/token` is a path, and there is no `base_url`",
-    ] == [
-        re.sub(r":(\d+):\d+: streams", lambda m: f":{m[1]}:5: streams", line)
-        for line in text.splitlines()
-        if "try" not in line
-    ]
+    ] == [re.sub(r":(\d+):\d+: streams", lambda m: f":{m[1]}:5: streams", line) for line in text.splitlines() if "try" not in line]
     found = BASE.replace("https://api.example.com/v1", "{request: GET /id, extractor: $.url}")
     assert "base_url.request: the request for `base_url` needs a full URL, with https://" in told(found)
 
@@ -376,9 +359,7 @@ def test_streams_that_wait_for_each_other(told: Told) -> None:
     def needs(name: str, parent: str) -> str:
         return f"  - {{name: {name}, creation_requester: POST /a, polling_requester: GET /a, download_retriever: GET /a, partitions: [{{name: p, stream: {parent}, key: x}}]}}\n"
 
-    assert "streams.a.partitions: streams wait for each other: a needs b needs c needs a" in told(
-        BASE + needs("c", "a") + needs("a", "b") + needs("b", "c")
-    )
+    assert "streams.a.partitions: streams wait for each other: a needs b needs c needs a" in told(BASE + needs("c", "a") + needs("a", "b") + needs("b", "c"))
 
 
 def test_a_parents_key_must_be_one_of_its_columns(told: Told) -> None:
@@ -389,17 +370,11 @@ def test_a_parents_key_must_be_one_of_its_columns(told: Told) -> None:
 
 def test_incremental_needs_a_start(told: Told, tmp_path: Path) -> None:
     text = told(BASE.replace("start_date: 2026-01-01\n", "") + "    incremental: {step: 1d}\n")
-    assert (
-        "streams.orders.incremental.start: it is missing\n    try: set `incremental.start`, or `start_date` at the top level"
-        in text
-    )
+    assert "streams.orders.incremental.start: it is missing\n    try: set `incremental.start`, or `start_date` at the top level" in text
 
 
 def test_each_missing_secret_is_told_once_and_only_where_secrets_are_required(told: Told, tmp_path: Path) -> None:
-    text = (
-        BASE
-        + "authenticator: {type: basic, username: '{{ secrets.user }}', password: '{{ secrets.password }}'}\nheaders: {A: '{{ secrets.user }}'}\nsecrets: {usr: x}\n"
-    )
+    text = BASE + "authenticator: {type: basic, username: '{{ secrets.user }}', password: '{{ secrets.password }}'}\nheaders: {A: '{{ secrets.user }}'}\nsecrets: {usr: x}\n"
     assert (
         "tap.yaml:8:30: authenticator.username: secret user is not set: looked in `secrets` and TAP_ASYNCREPORT_SECRETS_USER\n"
         "    try: did you mean `usr`?\n"
@@ -424,14 +399,7 @@ def test_each_missing_secret_is_told_once_and_only_where_secrets_are_required(to
         {"type": "bearer", "token": "{{ '" + CANARY + "' | nope }}"},
         {"type": "bearer", "token": "{{ nope." + CANARY.replace("-", "_") + " }}"},
         {"type": "api_key", "in": CANARY, "name": "x", "value": "y"},
-        {
-            "type": "oauth2",
-            "token_url": CANARY,
-            "grant": CANARY,
-            "refresh_before": CANARY,
-            "expires_in": CANARY,
-            "token": CANARY,
-        },
+        {"type": "oauth2", "token_url": CANARY, "grant": CANARY, "refresh_before": CANARY, "expires_in": CANARY, "token": CANARY},
         {"type": "oauth2", "token_url": "/x", "client_auth": CANARY, "extra": CANARY, "token_headers": {"A": [CANARY]}},
         {"type": "jwt", "key": "x", "lifetime": CANARY, "algorithm": CANARY},
         {"type": "session", "login": CANARY},
@@ -441,21 +409,7 @@ def test_each_missing_secret_is_told_once_and_only_where_secrets_are_required(to
     ],
 )
 def test_nothing_from_under_an_authenticator_is_ever_shown(told: Told, authenticator: Any) -> None:
-    broken = json.dumps(
-        {
-            "base_url": "x",
-            "nope": 1,
-            "authenticator": authenticator,
-            "streams": [
-                {
-                    "name": "a",
-                    "creation_requester": "POST /x",
-                    "polling_requester": {"request": "GET /x", "authenticator": authenticator},
-                    "download_retriever": "GET /x",
-                }
-            ],
-        }
-    )
+    broken = json.dumps({"base_url": "x", "nope": 1, "authenticator": authenticator, "streams": [{"name": "a", "creation_requester": "POST /x", "polling_requester": {"request": "GET /x", "authenticator": authenticator}, "download_retriever": "GET /x"}]})
     text = told(broken, "tap.json")
     shown = {key for key in (authenticator if isinstance(authenticator, dict) else ())}
     assert CANARY not in text or CANARY in shown

@@ -115,6 +115,7 @@ def job_view(job: Job) -> dict[str, Any]:
     return {
         "id": job.id if job.id_value is None else job.id_value,
         "attempt": job.attempt,
+        "idempotency_key": job.idempotency_key,
         "created_at": job.created_at,
         "link": job.unit.link,
         "cursor": job.unit.cursor,

@@ -26,7 +26,14 @@ def request_hash(creation: CreationRequester, context: StreamContext, unit: Unit
         "now": _STILL,
         "uuid": lambda: "uuid",
         "run": {"id": "run", "started_at": _STILL},
-        "job": {"id": None, "attempt": 1, "created_at": None, "link": unit.link, "cursor": unit.cursor},
+        "job": {
+            "id": None,
+            "attempt": 1,
+            "idempotency_key": "key",
+            "created_at": None,
+            "link": unit.link,
+            "cursor": unit.cursor,
+        },
     }
     told = {
         "base_url": context.settings.base_url if isinstance(context.settings.base_url, str) else None,
