@@ -31,7 +31,8 @@ _DEEPEST = 4
 _GZIP_FRAMED = 31
 _KNOWN_NAME = re.compile(r"\.(csv|tsv|tab|txt|json|jsonl|ndjson|xml|xlsx|parquet)(\.gz|\.gzip|\.zip)?$", re.IGNORECASE)
 _BY_FORMAT = {
-    "csv": r"\.(csv|txt|tsv|tab)", "tsv": r"\.(tsv|tab|txt|csv)", "json": r"\.json", "jsonl": r"\.(jsonl|ndjson|json|txt)",
+    "csv": r"\.(csv|txt|tsv|tab)", "tsv": r"\.(tsv|tab|txt|csv)", "json": r"\.json",
+    "jsonl": r"\.(jsonl|ndjson|json|txt)",
     "xml": r"\.xml", "xlsx": r"\.xlsx", "parquet": r"\.(parquet|pq)",
 }  # fmt: skip
 _LITTER = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|\._|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
@@ -160,7 +161,7 @@ def _gunzipped(blocks: Iterator[bytes], budget: Budget) -> Iterator[bytes]:
 
 
 def _next_gzip_member(rest: bytes, blocks: Iterator[bytes]) -> bytes:
-    """What follows a gzip member, without padding: the next member, or nothing; raises TransferError for anything else."""
+    """What follows a gzip member, without padding: the next, or nothing; raises TransferError for anything else."""
     rest = rest.lstrip(b"\0")
     if len(rest) == 1:
         rest += next(blocks, b"")

@@ -79,7 +79,7 @@ class Delimited:
         return []
 
     def header(self) -> list[str]:
-        """The column names, after which the data begins; empty where there is no data at all. Duplicates are not allowed."""
+        """The column names, each once, after which the data begins; empty where there is no data at all."""
         how = self._decode.header
         extra = self._decode.skip_after
         if isinstance(how, Header):
@@ -188,7 +188,7 @@ class Delimited:
         return 2 * len(self._pending)
 
     def _cut(self) -> int:
-        """Where the last record at hand seems to end: after a line end with as many opening as closing quotes before it."""
+        """Where the last record at hand seems to end: after a line end with an even number of quotes before it."""
         text = self._pending
         if self._ended:
             return len(text)

@@ -88,7 +88,7 @@ def _said(content_type: str | None, name: str | None) -> str | None:
 
 
 def refuse_page(head: str, *, nothing_known: bool) -> None:
-    """Raise DecodeError where a table was expected and JSON came, or markup where no column is known that would tell."""
+    """Raise DecodeError where JSON came instead of a table, or markup where no column is known that would tell."""
     if _JSON_OBJECTS.match(head.lstrip()) or (nothing_known and re.match(r"\s*<[?!\w]", head)):
         raise DecodeError(
             "JSON or markup came where a table was expected",

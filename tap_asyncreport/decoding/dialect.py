@@ -1,4 +1,4 @@
-"""Delimited text to fields: three ways that agree, from the quickest that fits to the csv module, and the place of a fault."""
+"""Delimited text to fields: ways that agree, from the quickest that fits to the csv module; the place of a fault."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ class Dialect:
         return re.compile(rf"(?:{escape}.|[^{delimiter}{escape}\r\n])*+", re.DOTALL)
 
     def error(self, text: str, first_line: int, *, ended: bool = True) -> DecodeError:
-        """What is wrong with text that the csv module refuses, with the lines it concerns; `ended` where no text follows."""
+        """What is wrong with text that the csv module refuses, and in which lines; `ended` where no text follows."""
         fault = self.fault(text)
         if fault is None:
             return DecodeError(f"line {first_line}: not a table that can be read", excerpt=excerpt(text))

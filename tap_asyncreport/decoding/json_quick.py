@@ -1,4 +1,4 @@
-"""JSON lines in bulk: those that are right pass as they are, others are rebuilt by column; what is odd is left alone."""
+"""JSON lines in bulk: the right ones pass as they are, others are rebuilt by column; what is odd is left alone."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ class QuickJson:
         return list(cast) if lacks else list(map(msgspec.Raw, cast))
 
     def learn(self, data: bytes) -> None:
-        """Look which columns come in another shape than declared, numbers as text or the like, and expect that from now on."""
+        """Look which columns come in another shape than declared, such as numbers as text; expect it from now on."""
         sample = b"\n".join(data.split(b"\n", _LEARN_FROM)[:_LEARN_FROM])
         try:
             rows = self._samples(sample)

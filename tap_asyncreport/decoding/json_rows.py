@@ -92,8 +92,8 @@ class JsonRows:
         """The message lines of records given with their places, and how many; raises DecodeError."""
         made: list[str] = []
         for place, value in values:
-            for row in (value,) if self._rows_of is None else self._rows_of(value, place):
-                made.append(self._line(row, place))
+            rows = (value,) if self._rows_of is None else self._rows_of(value, place)
+            made.extend(self._line(row, place) for row in rows)
         self._observed.rows += len(made)
         prefix, ending = self._prefix.decode(), self._suffix.decode() + "\n"
         return "".join(f"{prefix}{line}{ending}" for line in made).encode(), len(made)

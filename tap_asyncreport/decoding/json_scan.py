@@ -26,7 +26,7 @@ _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 @dataclass
 class Block:
-    """Some records: each a JSON text in `items`; or, for lines, the text of whole lines in `data`. `first` numbers them."""
+    """Some records, numbered from `first`: each a JSON text in `items`, or the text of whole lines in `data`."""
 
     first: int
     items: list[bytes] | None = None
@@ -204,7 +204,7 @@ class Cursor:
         return found, False
 
     def _run(self) -> list[bytes] | None:
-        """A block of items cut where one seems to end; JSON's own grammar proves the cut, since its prefixes are read one way only."""
+        """A block of items cut where one seems to end; that the items are whole JSON proves the cut."""
         self.peek()
         self._more(BLOCK_BYTES)
         data, at = self._buffer, self._at

@@ -15,7 +15,8 @@ _TEXTS = msgspec.json.Decoder(list[str | None])
 
 # What passes as it is, and what is read to be written anew: numbers keep their digits as raw text.
 AS_IT_IS: dict[str, Any] = {
-    "string": str | None, "integer": int | None, "number": float | None, "decimal": float | None, "boolean": bool | None,
+    "string": str | None, "integer": int | None, "number": float | None, "decimal": float | None,
+    "boolean": bool | None,
     "date": str | None, "date-time": str | None, "object": dict | None, "array": list | None, "any": Any,
 }  # fmt: skip
 TO_BUILD: dict[str, Any] = {
@@ -45,14 +46,14 @@ def record_type(
     by_name: bool = False,
     ignored: Sequence[str] = (),
 ) -> type[msgspec.Struct]:
-    """A record with a field `f0`, `f1`, ... per column, in the file under the column's source, or with `by_name` its name.
+    """A record with a field `f0`, `f1`, ... per column, which JSON has under its source, or with `by_name` its name.
 
     `ignored` are names that may be there, too.
     """
     made: list[Any] = []
-    for number, (of, kind) in enumerate(zip(fields, types, strict=True)):
+    for number, (of, declared) in enumerate(zip(fields, types, strict=True)):
         required = of.name not in optional or not of.nullable
-        kind = kind if of.nullable or by_name else _without_null(kind)
+        kind = declared if of.nullable or by_name else _without_null(declared)
         made.append((f"f{number}", kind) if required else (f"f{number}", kind, NULL if kind is msgspec.Raw else None))
     names = {f"f{number}": of.name if by_name else of.source for number, of in enumerate(fields)}
     for number, source in enumerate(ignored):

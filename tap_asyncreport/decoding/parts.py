@@ -58,7 +58,7 @@ def _xml(setup: Setup, text: Iterator[str], scope: Scope, head: str) -> RecordsP
     values = (
         (f"record {number}", value) for number, value in enumerate(XmlRecords(text, setup.records_path(scope)), 1)
     )
-    return RecordsPart(setup, None, values, setup.names(scope), scope, head)
+    return RecordsPart(setup, None, values, setup.names(scope), scope, head=head)
 
 
 def _parquet(setup: Setup, file: Source, stream: ByteStream, scope: Scope, held: ExitStack) -> RecordsPart:
@@ -66,4 +66,4 @@ def _parquet(setup: Setup, file: Source, stream: ByteStream, scope: Scope, held:
 
     opened = held.enter_context(stream.seekable(file.path.parent))
     rows = parquet_records(opened, setup.columns.reads)
-    return RecordsPart(setup, None, ((f"row {n}", row) for n, row in enumerate(rows, 1)), None, scope, "")
+    return RecordsPart(setup, None, ((f"row {n}", row) for n, row in enumerate(rows, 1)), None, scope, head="")

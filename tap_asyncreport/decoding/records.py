@@ -32,6 +32,7 @@ class RecordsPart:
         values: Values,
         names: list[str] | None,
         scope: Scope,
+        *,
         head: str,
     ) -> None:
         self._setup = setup
@@ -83,14 +84,14 @@ def json_part(setup: Setup, texts: Iterator[str], kind: str, scope: Scope, head:
         text = "".join(texts)
         names, texts = _names_in_document(setup, text, scope), iter([text])
     if kind == "jsonl":
-        return RecordsPart(setup, line_blocks(texts), (), names, scope, head)
+        return RecordsPart(setup, line_blocks(texts), (), names, scope, head=head)
     path = setup.records_path(scope) or "$"
     steps = json_path.steps_of(path)
     ends_wild = bool(steps) and isinstance(steps[-1], json_path.Wild) if steps is not None else True
     expand = names is None or not ends_wild
     if steps is None:
-        return RecordsPart(setup, None, _extracted(setup, texts, path, scope, expand=expand), names, scope, head)
-    return RecordsPart(setup, _quoting(json_blocks(texts, steps, expand=expand), head), (), names, scope, head)
+        return RecordsPart(setup, None, _extracted(setup, texts, path, scope, expand=expand), names, scope, head=head)
+    return RecordsPart(setup, _quoting(json_blocks(texts, steps, expand=expand), head), (), names, scope, head=head)
 
 
 def _quoting(blocks: Iterator[Block], head: str) -> Iterator[Block]:

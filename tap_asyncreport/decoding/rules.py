@@ -10,7 +10,7 @@ from tap_asyncreport.decoding.source import Misfit
 
 
 def rule_check(field: Field) -> Callable[[str], None] | None:
-    """A check of written JSON against the property's other keywords, or None where it has none; the check raises Misfit."""
+    """A check, which raises Misfit, of written JSON against the property's other keywords; None where it has none."""
     if field.rules is None:
         return None
     from jsonschema.validators import validator_for

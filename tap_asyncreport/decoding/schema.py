@@ -25,8 +25,8 @@ def schema_of(stream: Stream) -> dict[str, Any]:
     """What every record of the stream is valid against: columns, added columns, partitions; all may be null.
 
     Where nothing is declared, only keys and what the context adds are listed, and other properties are strings for
-    tables (CSV, TSV, XLSX), and anything for other formats. Raises ConfigurationError for a schema file that cannot be read, and for
-    names that differ in case only.
+    tables (CSV, TSV, XLSX), and anything for other formats. Raises ConfigurationError for a schema file that cannot be
+    read, and for names that differ in case only.
     """
     declared = read_schema(stream)
     if declared is not None:

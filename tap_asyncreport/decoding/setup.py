@@ -51,7 +51,7 @@ class Setup:
         return self.templates.template(self.decode.records, key).text(scope)
 
     def names(self, scope: Scope) -> list[str] | None:
-        """`decode.fields`: a list, or what its extractor finds in the polling or the creation answer; None where it is not set.
+        """`decode.fields`: a list, or what its extractor finds in the polling or creation answer; None where not set.
 
         Empty where a JSONPath finds nothing.
         """

@@ -36,7 +36,7 @@ def integer_text(text: str) -> str:
 
 
 def number_text(text: str) -> str:
-    """A number's digits as JSON writes them, none lost or added beyond a zero before the point; raises Misfit or NonFinite."""
+    """A number's digits as JSON writes them, none lost; raises Misfit or NonFinite."""
     match = _NUMBER.fullmatch(text)
     if match is None or not (match[2] or match[3]):
         _refuse_non_finite(text)
@@ -73,7 +73,7 @@ def string_text(text: str) -> str:
 
 
 def _marked(field: Field) -> Callable[[str], str]:
-    """Takes out percent sign and thousands marks and puts the decimal point; what is oddly grouped stays, and misfits."""
+    """Takes out percent sign and thousands marks, puts the decimal point; what is oddly grouped stays, and misfits."""
     mark = re.escape(field.decimal_mark)
     group = re.escape(field.thousands) if field.thousands else None
     grouped = (

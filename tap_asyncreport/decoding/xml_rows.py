@@ -63,7 +63,7 @@ class _Several(list[Any]):
 class XmlRecords:
     """The elements at `path` of one document: `a/b/row` from the root or from below it, `//row` at any depth.
 
-    By default the root's children. Raises DecodeError for what is not well-formed, declares entities, or has no such path.
+    By default the root's children. Raises DecodeError for what is not well-formed, declares entities or lacks the path.
     """
 
     def __init__(self, texts: Iterator[str], path: str | None) -> None:
