@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -23,11 +22,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def hooks_of_the_interpreter() -> Iterator[None]:
-    """A tap that runs inside a test leaves no hook behind for the next one."""
-    before = sys.excepthook
-    yield
-    sys.excepthook = before
+def own_excepthook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tap made in another test, or while tests were collected, leaves no hook behind."""
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
