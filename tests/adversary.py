@@ -292,6 +292,7 @@ class Adversary:
         if not job.alive and word in ("running", "running_wait", "too_large", "completed", "skipped", "fail", "empty") and job.fate != "running":
             word = {"completed": "completed", "empty": "empty", "gone": "gone"}.get(job.fate, "failed")
         if word == "too_large" and not (task.budget.aborts or task.budget.deletes):
+            self.ended += 1
             job.end("failed")
         if word in ("completed", "failed", "timed_out", "skipped", "gone", "empty"):
             job.end({"timed_out": "failed", "skipped": "empty"}.get(word, word))
@@ -306,8 +307,10 @@ class Adversary:
     def _fetch(self, job: AtApi, word: str) -> Outcome:
         budget = self._budget(job.unit)
         if word == "too_large" and not (budget.aborts or budget.deletes):
+            self.ended += 1
             job.end("failed")
         if word in ("gone", "empty"):
+            self.ended += 1
             job.end(word)
         return PLAIN[word]
 
@@ -317,9 +320,10 @@ class Adversary:
             word = "no_room"
         if word == "piece":
             return retry(progress=(self.now, 0))
-        if word in ("ok", "no_room") and job.alive:
+        if word in ("ok", "no_room"):
             self.ended += 1
-            job.end("completed")
+            if job.alive:
+                job.end("completed")
         if word == "ok":
             self.files.add(job.id)
         return self._fetch(job, word)

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tap_asyncreport.orchestrator.budgets import Budget, Tries
 
 DEEP = "ORCHESTRATOR_EXAMPLES" in os.environ
-EXAMPLES = int(os.environ.get("ORCHESTRATOR_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("ORCHESTRATOR_EXAMPLES", "250"))
 
 budgets = st.builds(
     Budget,
@@ -80,23 +80,26 @@ class Machine(RuleBasedStateMachine):
     def put(self, readable: bool) -> None:
         self.play.put(readable=readable)
 
-    @rule()
-    @precondition(lambda self: not self.play.stopped)
-    def interrupt(self) -> None:
-        self.play.interrupt()
+    @rule(what=st.sampled_from(["no", "no", "no", "no", "no", "no", "interrupt", "crash", "crash with a job nobody knows", "end"]))
+    @precondition(lambda self: self.crashes < 3 and not self.play.stopped)
+    def disturb(self, what: str) -> None:
+        if what == "interrupt":
+            self.play.interrupt()
+        elif what != "no":
+            self._begin_again(what)
 
-    @rule(lost=st.booleans())
-    @precondition(lambda self: self.crashes < 3)
-    def crash(self, lost: bool) -> None:
-        self.crashes += 1
-        self.play.crash(lost)
+    @rule(what=st.sampled_from(["crash", "end"]))
+    @precondition(lambda self: self.play.stopped)
+    def begin_again(self, what: str) -> None:
+        self._begin_again(what)
 
-    @rule()
-    @precondition(lambda self: self.crashes < 3)
-    def come_to_the_end_and_begin_again(self) -> None:
+    def _begin_again(self, what: str) -> None:
         self.crashes += 1
-        self.play.finish()
-        self.play.begin()
+        if what == "end":
+            self.play.finish()
+            self.play.begin()
+        else:
+            self.play.crash(lost=what != "crash")
 
     def teardown(self) -> None:
         if hasattr(self, "play"):
@@ -110,7 +113,7 @@ def test_whatever_happens_the_rules_hold() -> None:
         Machine,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=60,
+            stateful_step_count=80,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,

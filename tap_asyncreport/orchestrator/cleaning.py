@@ -101,7 +101,7 @@ class Cleaning(Gates):
             return
         done = outcome.means in (Means.OK, Means.EMPTY)
         item.failures += not done
-        item.ended |= done
+        item.ended = done
         if outcome.means is Means.RETRY and self._try_clean_up_again(item, verb, outcome, now):
             return
         kind = JobEventKind.ABORTED if verb is Verb.ABORT else JobEventKind.DELETED
@@ -153,7 +153,7 @@ class Cleaning(Gates):
         if (running or outcome.means is Means.RETRY) and in_time and not self.stopping:
             self._watch_later(item, now, asked)
         else:
-            item.ended |= not running and outcome.means is not Means.RETRY
+            item.ended = not running and outcome.means is not Means.RETRY
             self._let_go(item, now)
 
     def _let_go(self, item: CleanUp, now: float) -> None:
@@ -184,6 +184,7 @@ class Cleaning(Gates):
             item.slot = False
             self.slots.give_back(item.task)
             if item.ended:
+                item.ended = False
                 self._one_ended(item.task.stream)
         self._unblock(item)
 
@@ -220,10 +221,10 @@ class Cleaning(Gates):
         """The window fails, and its lane ends here; `keep` leaves the job in state for the next run."""
         error = error or JobError("the API gave no reason")
         self._note(JobEventKind.FAILED, task, now, error=error)
-        if keep and task.exists:
+        if keep and task.exists and not task.is_later_link:
             self._note(JobEventKind.KEPT, task, now)
         else:
-            self._discard(task, now)
+            self._discard(task, now, forget=task.is_later_link)
         lane, behind = task.lane, task.after
         lane.error = lane.error or error
         self._end(task)
@@ -252,8 +253,8 @@ class Cleaning(Gates):
             self._discard_part(task, now)
             return
         keeps = task.budget.keep_on_exit or (task.stream.halted is not None and not self.stopping)
-        if task.alive and not keeps:
-            self._discard(task, now)
+        if task.is_later_link or (task.alive and not keeps):
+            self._discard(task, now, forget=task.is_later_link)
         else:
             self._note(JobEventKind.KEPT, task, now)
             self._hold_slot(task, now)

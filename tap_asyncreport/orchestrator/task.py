@@ -108,6 +108,11 @@ class Task:
         """Whether its job may still be working at the API."""
         return self.exists and not self.over
 
+    @property
+    def is_later_link(self) -> bool:
+        """Whether an earlier job of the same window's chain has still to be written."""
+        return self.before is not None and self.unit.follows(self.before.unit)
+
     def renew(self, attempt: int) -> None:
         """Forgets the job and all that was counted for it; the next one is number `attempt`."""
         self.job, self.attempt = None, attempt
