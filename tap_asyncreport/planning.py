@@ -53,7 +53,9 @@ def plan_lane(
         pending = [window for entry in young if (window := window_of(entry)) is not None]
         planned = calendar.windows(until, pending)
         windows, plan.warnings = planned.windows, planned.warnings
-    waiting = {window_of(entry): entry for entry in young}
+    waiting: dict[Window | None, dict[str, Any]] = {}
+    for entry in sorted(young, key=_link):  # of a chain the first: what is not written yet goes before the rest
+        waiting.setdefault(window_of(entry), entry)
     placed: list[dict[str, Any]] = []
     for window in windows:
         entry = waiting.pop(window, None)
@@ -96,8 +98,12 @@ def unit_of(
 ) -> Unit:
     """The unit of a window, at the link of the chain where the kept job stands."""
     view = None if window is None or calendar is None else calendar.view(window)
-    link, cursor = (0, None) if kept is None else (int(kept.get("link") or 0), kept.get("cursor"))
+    link, cursor = (0, None) if kept is None else (_link(kept), kept.get("cursor"))
     return Unit(stream, partition, window, link, cursor, view)
+
+
+def _link(kept: Mapping[str, Any]) -> int:
+    return int(kept.get("link") or 0)
 
 
 def _created_at(kept: Mapping[str, Any], now: datetime) -> datetime:
