@@ -53,9 +53,8 @@ def plan_lane(
         pending = [window for entry in young if (window := window_of(entry)) is not None]
         planned = calendar.windows(until, pending)
         windows, plan.warnings = planned.windows, planned.warnings
-    waiting: dict[Window | None, dict[str, Any]] = {}
-    for entry in sorted(young, key=_link):  # of a chain the first: what is not written yet goes before the rest
-        waiting.setdefault(window_of(entry), entry)
+    chains = sorted(young, key=_link, reverse=True)
+    waiting = {window_of(entry): entry for entry in chains}  # of a chain the first that is not written yet
     placed: list[dict[str, Any]] = []
     for window in windows:
         entry = waiting.pop(window, None)
