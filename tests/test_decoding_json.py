@@ -337,3 +337,40 @@ def test_the_watched_column_is_observed_in_json() -> None:
         for columns in (None, {"d": "date"}, {"d": {"type": "date", "format": "%Y-%m-%d"}}):
             found = read(Body(body.encode()), columns=columns, replication_key="d").observed
             assert ("2026-01-01", "2026-01-03") == (found.minimum, found.maximum)
+
+
+SHOP = (
+    '{"id":"gid://Order/1","n":1,"ok":true}\n{"id":"gid://Item/11","n":2,"ok":false,"__parentId":"gid://Order/1","of":{"k":["a"]}}\n'
+    '{"id":"gid://Order/2","n":null}\n{"id":"gid://Item/21","n":1.50,"__parentId":"gid://Order/2"}\n'
+)
+
+
+@pytest.mark.promise(14)
+@pytest.mark.parametrize(
+    ("where", "ids"),
+    [
+        ({"id": "//Order/"}, ["gid://Item/11", "gid://Item/21"]),
+        ({"__parentId": "."}, ["gid://Order/1", "gid://Order/2"]),
+        ({"__parentId": "^$"}, ["gid://Item/11", "gid://Item/21"]),
+        ({"n": r"^(1|1\.50)$"}, ["gid://Item/11", "gid://Order/2"]),
+        ({"n": "^$", "ok": "^false$"}, ["gid://Order/1", "gid://Item/21"]),
+        ({"$.of.k[0]": "a"}, ["gid://Order/1", "gid://Order/2", "gid://Item/21"]),
+        ({"of": '"k"'}, ["gid://Order/1", "gid://Order/2", "gid://Item/21"]),
+        ({"nobody": "x"}, ["gid://Order/1", "gid://Item/11", "gid://Order/2", "gid://Item/21"]),
+    ],
+)
+def test_records_that_match_are_left_out_and_not_counted(where: dict, ids: list[str]) -> None:
+    records = "[" + ",".join(SHOP.splitlines()) + "]"
+    how = {"columns": {"id": "string"}, "unknown": "include"}
+    for body, format_ in ((SHOP, "jsonl"), (records, "json")):
+        found = read(body, decode={"format": format_, "skip_rows_where": where}, expect_rows=len(ids), **how)
+        assert ids == [row["id"] for row in found.rows]
+
+
+def test_records_are_left_out_once_they_are_rows() -> None:
+    positional = {"format": "json", "fields": ["a", "b"], "skip_rows_where": {"a": "^Total$"}}
+    assert [{"a": "x", "b": 1}] == rows('[["x",1],["Total",1]]', decode=positional)
+    exploded = {"format": "json", "explode": {"path": "$.days"}, "skip_rows_where": {"d": "2"}}
+    assert [{"k": 1, "d": "1"}] == rows('[{"k":1,"days":[{"d":"1"},{"d":"2"}]}]', decode=exploded)
+    assert [{"a": "1"}] == rows("<r><x><a>1</a></x><x><a>2</a></x></r>", decode={"format": "xml", "skip_rows_where": {"a": "2"}})
+    assert "only keys and positions are possible" in error("[]" "[{}]", decode={"format": "json", "skip_rows_where": {"$..a": "x"}}).message

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from definition_run import run_definition
 from process import Process
-from simulators.base import Job
 from simulators.shopify_bulk import ShopifyBulk
 from wire import Cut, json_reply
 
@@ -103,9 +102,6 @@ def test_it_waits_for_a_free_place_and_through_throttling_and_a_broken_file(tap:
 
 
 def test_an_operation_that_times_out_is_halved(tap: Process) -> None:
-    def slow(job: Job, bounds: list[str]) -> list[str]:
-        return ["FAILED"] if bounds[1] > "2026-03-01" and bounds[0] < "2026-02-01" else ["COMPLETED"]
-
     with ShopifyBulk({"orders": ORDERS}, error_code="TIMEOUT", script={1: ["FAILED"], None: ["COMPLETED"]}) as api:
         run = run_definition(tap, settings(api, end_date="2026-03-31"), ["orders"])
 

@@ -57,7 +57,8 @@ class RecordsPart:
     def lines(self, given: Given, prefix: bytes, suffix: bytes) -> Iterator[tuple[bytes, int]]:
         """The rows as message lines, a block at a time."""
         quick = None
-        if not given.per_row and self._setup.decode.explode is None:
+        decode = self._setup.decode
+        if not given.per_row and decode.explode is None and not decode.skip_rows_where:
             quick = self._setup.quick(frozenset(given.names), self._names)
         writer = JsonRows(
             self._setup, given, prefix, suffix, head=self._head, shape=self._shaper, find=self._finder, quick=quick

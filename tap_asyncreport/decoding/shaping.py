@@ -1,12 +1,13 @@
-"""Records that are not rows yet: lists with their names elsewhere, and objects that hold several rows."""
+"""Records that are not rows yet: lists with their names elsewhere, objects that hold several rows, and none at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tap_asyncreport.config.decoding import Decode, Explode
-from tap_asyncreport.decoding import json_path
+from tap_asyncreport.decoding import json_path, json_text
 from tap_asyncreport.decoding.json_path import Step
 from tap_asyncreport.decoding.json_text import Number
 from tap_asyncreport.errors import DecodeError, excerpt
@@ -16,11 +17,16 @@ Shaper = Callable[[Any, str], Iterator[Any]]
 
 def shaper(decode: Decode, names: Sequence[str] | None) -> Shaper | None:
     """What makes rows of a record, or None where records are rows already."""
-    if names is None and decode.explode is None:
+    if names is None and decode.explode is None and not decode.skip_rows_where:
         return None
     explode = None if decode.explode is None else _exploder(decode.explode)
+    skips = _skipper(decode.skip_rows_where) if decode.skip_rows_where else None
 
     def shape(record: Any, place: str) -> Iterator[Any]:
+        rows = shaped(record, place)
+        return rows if skips is None else (row for row in rows if not skips(row))
+
+    def shaped(record: Any, place: str) -> Iterator[Any]:
         if names is not None and isinstance(record, list):
             record = _named(record, names, decode, place)
         if explode is None or not isinstance(record, dict):
@@ -29,6 +35,34 @@ def shaper(decode: Decode, names: Sequence[str] | None) -> Shaper | None:
             yield from explode(record, place)
 
     return shape
+
+
+def _skipper(where: Mapping[str, str]) -> Callable[[Any], bool]:
+    """Whether a row is one to leave out; a column that it lacks is an empty text, as in a table."""
+    patterns = [(_reader(column), re.compile(pattern)) for column, pattern in where.items()]
+
+    def skips(row: Any) -> bool:
+        return isinstance(row, dict) and any(pattern.search(_shown(read(row))) for read, pattern in patterns)
+
+    return skips
+
+
+def _reader(column: str) -> Callable[[dict[str, Any]], Any]:
+    if not column.startswith("$"):
+        return lambda row: row.get(column)
+    steps = json_path.steps_of(column)
+    if steps is None:
+        raise DecodeError(
+            f"`decode.skip_rows_where` looks at {column!r}, and only keys and positions are possible there",
+            hint="for example $.kind, or the name of a column",
+        )
+    return lambda row: next(json_path.look(row, steps), None)
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json_text.write(value, lambda _: None)
 
 
 def _named(row: list[Any], names: Sequence[str], decode: Decode, place: str) -> dict[str, Any]:
