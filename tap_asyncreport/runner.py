@@ -18,7 +18,7 @@ logger = logging.getLogger("tap-asyncreport")
 
 GRACE = 7.0
 HEARTBEAT = 1.0
-ASLEEP = 5.0
+LONGEST_LOOP = 6.0
 CLEANERS = 8
 LET_GO = frozenset({JobEventKind.DROPPED, JobEventKind.KEPT})
 CLEAN_UP = frozenset({Verb.ABORT, Verb.DELETE})
@@ -101,6 +101,7 @@ class Runner:
         self._events: list[JobEvent] = []
         self._in_hand: Job | None = None
         self._asleep = 0.0
+        self._awake_at = clock.monotonic()
         self._stop_asked = False
         self._stop_at: float | None = None
         self._over = False
@@ -199,7 +200,17 @@ class Runner:
 
     def _now(self) -> float:
         """Seconds in which the run was awake: a machine that slept has not waited for anything."""
-        return self._clock.monotonic() - self._asleep
+        return min(self._clock.monotonic() - self._asleep, self._awake_at + LONGEST_LOOP)
+
+    def _wake_up(self) -> float:
+        """The same, for the thread that decides: it looks every second, so that more can only have been slept."""
+        now = self._clock.monotonic() - self._asleep
+        slept = now - self._awake_at - HEARTBEAT
+        if slept > LONGEST_LOOP - HEARTBEAT:
+            self._asleep += slept
+            now -= slept
+        self._awake_at = now
+        return now
 
     # -- the thread that decides
 
@@ -217,7 +228,7 @@ class Runner:
 
     def _decide(self, answers: list[Answer]) -> None:
         with self._changed:
-            now = self._now()
+            now = self._wake_up()
             for answer in answers:
                 self.orchestrator.answered(answer.command, answer.outcomes, now)
                 self._refused(answer.refused, now)
@@ -240,7 +251,8 @@ class Runner:
         with self._changed:
             due = self.orchestrator.next_due()
             wait = HEARTBEAT if due is None else min(HEARTBEAT, max(0.0, due - self._now()))
-        began = self._clock.monotonic()
+        if self._stop_at is not None:
+            wait = min(wait, max(0.0, self._stop_at + GRACE - self._clock.monotonic()))
         answers: list[Answer | None] = []
         try:
             answers.append(self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait())
@@ -248,9 +260,6 @@ class Runner:
                 answers.append(self._inbox.get_nowait())
         except Empty:
             pass
-        overslept = self._clock.monotonic() - began - wait
-        if overslept > ASLEEP:
-            self._asleep += overslept
         return [answer for answer in answers if answer is not None]
 
     def _refused(self, error: LoginError | None, now: float) -> None:
@@ -266,7 +275,7 @@ class Runner:
             self._stop_at = at
             self._clock.stop()
             self.orchestrator.interrupt(now)
-        elif at - self._stop_at > GRACE:
+        elif at - self._stop_at >= GRACE:
             self._over = True
 
     def _release(self, stream: str, job: Job) -> None:
