@@ -53,7 +53,10 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault of a configuration: where it stands, what it is, what to write instead."""
+    """One fault of a configuration: where it stands, what it is, what to write instead.
+
+    `of` says what kind of thing is wrong, for those who tell them apart: a `template` or a `secret`; else a key.
+    """
 
     message: str
     key: str = ""
@@ -61,6 +64,7 @@ class Problem:
     line: int | None = None
     column: int | None = None
     hint: str | None = None
+    of: str = field(default="key", compare=False)
 
 
 class TapError(Exception):

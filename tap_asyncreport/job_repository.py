@@ -137,6 +137,10 @@ class JobRepository:
             self._partitions[dimension.name] = PartitionRequester(dimension, self._context)
         return self._partitions[dimension.name].values(before)
 
+    def first_request(self, unit: Unit) -> dict[str, Any]:
+        """Method, URL, parameters and body of what creates the unit's job; nothing is sent. Raises ReportError."""
+        return self._creation.content(0, unit, self._context.scope(Job(unit)))
+
     # -- what state holds of a job
 
     def request_hash(self, unit: Unit) -> str:

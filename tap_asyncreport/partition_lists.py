@@ -25,12 +25,18 @@ def partitions_of(work: StreamRun) -> list[dict[str, Any]]:
             return work.repository.partition_values(dimension, before)
         if dimension.stream is not None:
             return _of_records(work, dimension)
-        template = work.run.templates.template(dimension.values, f"{key}.{dimension.name}.values")
-        return template.render(work.scope(before))  # type: ignore[no-any-return]
+        return given_values(work, dimension, before)
 
     return combine(
         work.config.partitions, values_of, warn=lambda text: logger.warning("%s: %s", work.name, text), key=key
     )
+
+
+def given_values(work: StreamRun, dimension: Partition, before: Mapping[str, Any]) -> Sequence[Any]:
+    """The values of a dimension that the configuration itself gives; raises TemplateError."""
+    key = f"streams.{work.name}.partitions.{dimension.name}.values"
+    found: Sequence[Any] = work.run.templates.template(dimension.values, key).render(work.scope(before))
+    return found
 
 
 def _of_records(work: StreamRun, dimension: Partition) -> list[Any]:

@@ -219,7 +219,7 @@ class Runner:
             while not self._over:
                 self._decide(self._answers())
         except Exception as error:
-            logger.exception("The run cannot go on")
+            logger.debug("The run cannot go on", exc_info=True)
             self._fault = error
         finally:
             with self._changed:

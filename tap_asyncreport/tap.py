@@ -22,10 +22,12 @@ from tap_asyncreport.http.guard import guard_logging
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.output import Output
 from tap_asyncreport.stream import ReportStream
+from tap_asyncreport.telling import Telling
 
 if TYPE_CHECKING:
     import click
 
+    from tap_asyncreport.config.sources import Sources
     from tap_asyncreport.run import Run
 
 
@@ -67,7 +69,7 @@ class TapAsyncReport(Tap):
         self.loaded: Loaded = load(
             files.sources, environ=os.environ, parse_env=files.env, require_secrets=needs_secrets
         )
-        self.redactor = Redactor()
+        self.redactor = _redactor_of_command_line(self.loaded.sources)
         self.redactor.add(self.loaded.settings.secrets)
         self._guard = guard_logging(self.redactor)
         self.current_run: Run | None = None
@@ -222,6 +224,18 @@ class TapAsyncReport(Tap):
             catalog=_given(catalog, "catalog"),
         )
         sys.exit(tap.sync())
+
+
+def _redactor_of_command_line(sources: Sources) -> Redactor:
+    """What hides secrets wherever this process tells something; one of its own where the tap is used as a library."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    telling = context.find_object(Telling) if context is not None else None
+    if telling is None:
+        return Redactor()
+    telling.sources = sources
+    return telling.redactor
 
 
 class Files(dict[str, Any]):

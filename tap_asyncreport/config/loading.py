@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,11 +30,15 @@ _SMALLEST_STREAM = {"name": "x", "creation_requester": "GET /", "download_retrie
 
 @dataclass(frozen=True)
 class Loaded:
-    """A configuration: its settings, the merged data as written, and where each key of it stands."""
+    """A configuration: its settings, the merged data as written, and where each key of it stands.
+
+    `written` is what the user wrote, without the definition beneath it and without the environment's secrets.
+    """
 
     settings: Settings
     raw: dict[str, Any]
     sources: Sources
+    written: dict[str, Any] = field(default_factory=dict)
 
 
 def load(
@@ -54,12 +58,14 @@ def load(
     trees = [tree for config in configs if (tree := reader.config(config)) is not None]
     if parse_env:
         trees.append(reader.environment(environ, _top_level_keys()))
-    tree = _over_definition(reduce(merged, trees, Located({}, Place())), reader)
+    written = reduce(merged, trees, Located({}, Place()))
+    tree = _over_definition(written, reader)
     if reader.broken:
         raise ConfigurationError(in_order(reader.problems, _values(_secrets(tree, environ))))
     tree = _with_stream_defaults(_with_secrets(tree, environ))
     tree = _with_schemas(tree, reader)
-    return _checked(tree, reader.problems, require_secrets=require_secrets)
+    loaded = _checked(tree, reader.problems, require_secrets=require_secrets)
+    return replace(loaded, written=plain(written))
 
 
 def _top_level_keys() -> dict[str, bool]:
@@ -78,12 +84,16 @@ def _over_definition(tree: Located, reader: Reader) -> Located:
 def _secrets(tree: Located, environ: Mapping[str, str]) -> dict[str, Any]:
     secrets = tree.value.get("secrets")
     written = plain(secrets) if secrets is not None and isinstance(secrets.value, dict) else {}
-    names = {in_capitals(name): name for name in (*_secrets_used(plain(tree)), *written)}
+    names = {in_capitals(name): name for name in (*secrets_used(plain(tree)), *written)}
     return {**written, **secrets_in(environ, names)}
 
 
+def secrets_used(raw: Any) -> list[str]:
+    """The names of the secrets in all templates of a configuration, as they are spelt there, each once."""
+    return list(dict.fromkeys(_secrets_used(raw)))
+
+
 def _secrets_used(raw: Any) -> Iterator[str]:
-    """The names of secrets in templates, as they are spelt there."""
     if isinstance(raw, Mapping):
         for item in raw.values():
             yield from _secrets_used(item)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.config.nearest import meant
@@ -60,7 +61,7 @@ def _masked(problem: Problem, secrets: list[str]) -> Problem:
     for secret in secrets:
         message = message.replace(secret, _MASK)
         hint = hint.replace(secret, _MASK) if hint else None
-    return Problem(message, problem.key, problem.file, problem.line, problem.column, hint)
+    return replace(problem, message=message, hint=hint)
 
 
 class Teller:

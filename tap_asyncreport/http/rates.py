@@ -5,10 +5,11 @@ from __future__ import annotations
 import fnmatch
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tap_asyncreport.clock import Clock
 from tap_asyncreport.config.settings import RateLimit
+from tap_asyncreport.errors import RequestError
 from tap_asyncreport.http.urls import is_absolute, parse
 
 
@@ -44,6 +45,20 @@ def _matches(pattern: str, text: str) -> bool:
         return re.fullmatch(pattern, text) is not None
     except re.error:
         return False
+
+
+def least_seconds(limit: RateLimit, calls: Iterable[tuple[str, str, int]]) -> float:
+    """How long these calls take at the least under one limit; each is a step, a path or URL, and a number of calls."""
+    bucket = _Limit(limit)
+    covered = sum(count for step, url, count in calls if bucket.covers(step, [_path_of(url)]))
+    return max(0, covered - limit.burst) * bucket.interval
+
+
+def _path_of(url: str) -> str:
+    try:
+        return parse(url).path if is_absolute(url) else url.partition("?")[0]
+    except RequestError:  # a template in the place of the host
+        return url
 
 
 class Rates:

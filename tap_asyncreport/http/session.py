@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import requests
+import urllib3
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar, get_cookie_header
 
 from tap_asyncreport.clock import Clock
@@ -22,7 +23,7 @@ from tap_asyncreport.http.rates import Rates
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.redirects import HARMLESS, MOST_REDIRECTS, Hop
 from tap_asyncreport.http.reply import Reply
-from tap_asyncreport.http.urls import is_absolute, join_path, origin_of, parse, with_params
+from tap_asyncreport.http.urls import Url, is_absolute, join_path, origin_of, parse, with_params
 from tap_asyncreport.http.wire import Wire
 from tap_asyncreport.templates.text import as_text
 
@@ -32,6 +33,18 @@ if TYPE_CHECKING:
     from tap_asyncreport.templates import Templates
 
 _SMALL_BODY = 64 * 1024
+
+
+class Transport(Protocol):
+    """What carries one request: `Wire`, or what stands in its place where nothing may leave the machine."""
+
+    def send(self, method: str, url: Url, headers: dict[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
+        """The answer, its body unread; raises NetworkError."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what it holds."""
+        ...
 
 
 class Http:
@@ -48,6 +61,7 @@ class Http:
         clock: Clock,
         redactor: Redactor,
         observers: Sequence[Callable[[Exchange], None]] = (),
+        transport: Transport | None = None,
     ) -> None:
         self.clock = clock
         self.redactor = redactor
@@ -66,7 +80,9 @@ class Http:
         )
         self._rates = Rates(settings.rate_limits, clock, lambda: self._base.known)
         timeout = settings.request_timeout
-        self._wire = Wire(timeout.connect.total_seconds(), timeout.read.total_seconds(), clock, redactor)
+        self._wire: Transport = transport or Wire(
+            timeout.connect.total_seconds(), timeout.read.total_seconds(), clock, redactor
+        )
         self._cookies = RequestsCookieJar()
         self._user_agent = f"tap-asyncreport/{_version()}"
 

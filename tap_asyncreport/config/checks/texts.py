@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tap_asyncreport.config.checks.draft import Draft
@@ -45,7 +46,7 @@ class TextCheck:
             except BadTemplate as error:
                 hidden = is_hidden(written.keys)
                 said, hint = (error.fault, None) if hidden else (error.message, error.hint)
-                yield self._draft.teller.at(written.keys, said, hint)
+                yield replace(self._draft.teller.at(written.keys, said, hint), of="template")
             else:
                 if text is not None:
                     yield from self._names(written.keys, text)
@@ -67,7 +68,8 @@ class TextCheck:
             told.add(path[:_LENGTH])
             fault = self._unknown(path[0], known) if path[0] not in known else self._within(keys, path)
             if fault is not None:
-                yield self._draft.teller.at(keys, *fault)
+                what = "secret" if path[0] == "secrets" else "template"
+                yield replace(self._draft.teller.at(keys, *fault), of=what)
 
     def _unknown(self, name: str, known: frozenset[str]) -> tuple[str, str | None]:
         if name in SINCE:

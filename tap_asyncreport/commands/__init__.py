@@ -1,0 +1,96 @@
+"""The person's tool: from a first look at an API to the morning after a failed night.
+
+Each command is a file of its own, imported when it is asked for; none of them needs the Singer SDK.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from tap_asyncreport.commands.surroundings import surroundings
+from tap_asyncreport.telling import Telling
+
+# In the order in which one meets them.
+MODULES = {
+    "init": "init",
+    "check": "check",
+    "definitions": "definitions",
+    "explain": "explain",
+    "schema": "schema",
+    "demo": "demo",
+}
+
+HELP = """A Singer tap for every API that answers "your report will be ready later", and the tools to set it up.
+
+\b
+A new API, from its documentation to rows:
+  tap-asyncreport init --write orders.yaml             a commented file to fill in
+  tap-asyncreport check --config orders.yaml           everything that can be known without starting a job
+  tap-asyncreport trace orders --config orders.yaml    one job, every request and answer as it happens
+  tap-asyncreport columns orders --config orders.yaml  types for the columns, from real rows
+  tap-asyncreport --config orders.yaml | target-jsonl  the tap itself
+
+\b
+The Singer tap, when the first word is an option:
+  --config FILE|ENV   configuration, JSON or YAML, may be given several times;
+                      ENV takes TAP_ASYNCREPORT_* variables too
+  --state FILE        where the last run ended
+  --catalog FILE      which streams and columns to read
+  --discover          print the catalog; makes no call
+  --test              one record of each stream, then clean up; --test=schema prints schemas
+  --about             capabilities and settings; --format json|markdown
+  --version           the version
+
+\b
+Exit codes: 0 all finished; 1 a stream or a job failed; 77 the login was refused; 78 the configuration is wrong;
+130 and 143 interrupted.
+"""
+
+
+class Tools(click.Group):
+    """The commands, each imported when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in MODULES:
+            return None
+        module = import_module(f"tap_asyncreport.commands.{MODULES[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; the error for an unknown one names the nearest."""
+        if args[0] not in MODULES:
+            near = difflib.get_close_matches(args[0], MODULES, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(MODULES)}"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def commands(arguments: Sequence[str], telling: Telling | None = None) -> int:
+    """Runs a command and returns the exit code; nothing is raised."""
+    told = telling or Telling()
+    return told.run(lambda: _run(list(arguments), told))
+
+
+def _run(arguments: list[str], telling: Telling) -> object:
+    group = Tools("tap-asyncreport", help=HELP, options_metavar="", context_settings={"max_content_width": 110})
+    with surroundings(telling):
+        try:
+            return group.main(arguments, prog_name="tap-asyncreport", standalone_mode=False, obj=telling)
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except click.Abort:
+            raise KeyboardInterrupt from None
+
+
+__all__ = ["commands"]

@@ -1,0 +1,118 @@
+"""Options that several commands take, and the configuration and the state that they name."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tap_asyncreport.errors import StateError, TapError
+
+if TYPE_CHECKING:
+    from tap_asyncreport.config.loading import Loaded
+    from tap_asyncreport.telling import Telling
+
+class Unusable(TapError):  # noqa: N818
+    """What was asked for on the command line is not there, or cannot be done."""
+
+    exit_code = 78
+
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_NO_CONFIG = (
+    "add `--config FILE` (JSON or YAML, several lie one over the other), or `--config ENV` for TAP_ASYNCREPORT_* "
+    "variables; `tap-asyncreport init` writes a file to begin with"
+)
+
+
+def config_option(command: Decorated) -> Decorated:
+    """`--config`, as the tap takes it."""
+    return click.option(
+        "--config",
+        "configs",
+        multiple=True,
+        metavar="FILE|ENV",
+        help="Configuration, JSON or YAML; several lie one over the other. ENV takes TAP_ASYNCREPORT_* variables too.",
+    )(command)
+
+
+def state_option(*, required: bool = False) -> Callable[[Decorated], Decorated]:
+    """`--state`, as the tap takes it."""
+    return click.option(
+        "--state",
+        "state_file",
+        metavar="FILE",
+        required=required,
+        help="State of the last run: JSON, or lines of it of which the last counts; - is standard input.",
+    )
+
+
+def load_configuration(configs: Sequence[str], telling: Telling, *, require_secrets: bool = True) -> Loaded:
+    """The configuration that the options name; from here on its secrets are hidden, and errors know its lines."""
+    from tap_asyncreport.config.loading import load
+    from tap_asyncreport.config.reading import SECRETS
+
+    if not configs:
+        raise Unusable("no configuration was given", hint=_NO_CONFIG)
+    telling.redactor.add([value for name, value in os.environ.items() if name.startswith(SECRETS)])
+    files = [config for config in configs if config != "ENV"]
+    loaded = load(files, environ=os.environ, parse_env="ENV" in configs, require_secrets=require_secrets)
+    telling.redactor.add(loaded.settings.secrets)
+    telling.sources = loaded.sources
+    return loaded
+
+
+def read_state(file: str | None) -> dict[str, Any]:
+    """The state in a file, whole or the last of its lines; empty without a file; raises StateError."""
+    if file is None:
+        return {}
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise StateError(f"the state in {file} cannot be read: {said}") from None
+    value = _json(text, file)
+    if not isinstance(value, dict):
+        raise StateError(f"the state in {file} is not a JSON object")
+    return value
+
+
+def _json(text: str, file: str) -> Any:
+    """Targets append a line per state; the last of them is the state."""
+    try:
+        return json.loads(text) if text.strip() else {}
+    except ValueError as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        try:
+            return json.loads(lines[-1])
+        except ValueError:
+            raise StateError(f"the state in {file} is not JSON: {error}") from None
+
+
+def write_file(path: str | Path, text: str, what: str) -> None:
+    """Writes a file of the user's; raises Unusable where it cannot be."""
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Unusable(f"{what} cannot be written to {path}: {error.strerror or error}") from None
+
+
+def stream_named(loaded: Loaded, name: str | None) -> Any:
+    """The stream of that name, or the only one; raises Unusable, which names the nearest."""
+    from tap_asyncreport.config.nearest import meant
+
+    streams: Mapping[str, Any] = {stream.name: stream for stream in loaded.settings.streams}
+    if name is None and len(streams) == 1:
+        return next(iter(streams.values()))
+    if name is None:
+        raise Unusable("several streams are configured", hint=f"name one of {', '.join(streams)}")
+    if name not in streams:
+        hint = "; ".join(filter(None, (meant(name, streams), f"the streams are {', '.join(streams)}")))
+        raise Unusable(f"there is no stream {name!r}", hint=hint)
+    return streams[name]
