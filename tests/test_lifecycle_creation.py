@@ -233,6 +233,19 @@ def test_an_error_says_where_it_happened_and_what_the_api_said() -> None:
     assert "`tap-asyncreport trace STREAM`" in error.hint
 
 
+def test_a_template_may_give_all_headers_at_once() -> None:
+    seen: list[Request] = []
+    given = {"all": {"X-Key": "k", "X-None": None}, "none": None, "list": [1]}
+    with serving(lambda request: seen.append(request) or json_reply({"id": "r1"})) as server:  # type: ignore[func-returns-value]
+        for name in given:
+            creation = {"request": "POST /exports", "headers": f"{{{{ vars.{name} }}}}"}
+            with rig(server.origin, stream={"creation_requester": creation}, vars=given) as it:
+                outcome = it.repository.create(Job(Unit("orders")))
+    assert ["k", None] == [request.header("X-Key") for request in seen]
+    assert {None} == {request.header("X-None") for request in seen}
+    assert (Means.FAIL, "the headers are no mapping") == (outcome.means, outcome.error.message)
+
+
 def test_a_path_without_a_base_url_is_told_without_a_traceback() -> None:
     with rig(None) as it:
         outcome = it.repository.create(Job(Unit("orders")))

@@ -20,6 +20,12 @@ Extractor = Annotated[
     Renders.EXTRACTOR,
 ]
 
+# A mapping of templates, or one template that gives the whole mapping: for names that only an answer knows.
+Templated = Annotated[
+    Annotated[dict[str, Template], Tag("mapping")] | Annotated[str, Tag("text"), Renders.TEMPLATE],
+    Discriminator(kind_of),
+]
+
 Means = Literal[
     "ok",
     "retry",
@@ -196,8 +202,10 @@ class Requester(Model):
     params: dict[str, Template] = Field(
         {}, description="Query parameters; a null value drops the key.", examples=[{"limit": 100}]
     )
-    headers: dict[str, Template] = Field(
-        {}, description="Headers; a null value drops the key.", examples=[{"Accept": "text/csv"}]
+    headers: Templated = Field(
+        {},
+        description="Headers; a null value drops the key. Or a template that gives the mapping.",
+        examples=[{"Accept": "text/csv"}, "{{ download_target.headers }}"],
     )
     json_: Template | None = Field(
         None, alias="json", description="JSON body.", examples=[{"from": "{{ window.start }}"}]

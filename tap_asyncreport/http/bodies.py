@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from tap_asyncreport.errors import RequestError
 from tap_asyncreport.templates.text import as_text, to_json
 
 if TYPE_CHECKING:
@@ -24,9 +25,11 @@ def pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield name, as_text(each)
 
 
-def header_pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Headers: a null drops the key."""
-    return ((name, as_text(value)) for name, value in values.items() if value is not None)
+def header_pairs(values: Any) -> Iterator[tuple[str, str]]:
+    """Headers: a null drops the key, or all of them; raises RequestError for what is no mapping."""
+    if not isinstance(values, Mapping | None):
+        raise RequestError("the headers are no mapping", hint="the template of `headers` must give a mapping, or null")
+    return ((str(name), as_text(value)) for name, value in (values or {}).items() if value is not None)
 
 
 def form(fields: Any) -> bytes:

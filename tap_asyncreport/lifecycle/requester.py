@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.errors import ConfigurationError, LoginError, ReportError, RequestError, Where
-from tap_asyncreport.http.bodies import pairs
+from tap_asyncreport.http.bodies import header_pairs, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.network import NetworkError
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
@@ -19,7 +19,6 @@ from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes
 from tap_asyncreport.lifecycle.rendering import Body
 from tap_asyncreport.lifecycle.rules import CompiledRule, Step, Verdict, classify, parse_codes
 from tap_asyncreport.response import Response
-from tap_asyncreport.templates.text import as_text
 
 if TYPE_CHECKING:
     import re
@@ -149,8 +148,7 @@ class Requester:
             raise RequestError(f"the URL of {self.step} is null", hint=f"check `{self.step}.request`")
         params = {**({} if changes.url else self._params.render(scope)), **changes.params}
         body, media_type = self.body.encoded(scope, changes.json)
-        headers = {name: as_text(value) for name, value in self._headers.render(scope).items() if value is not None}
-        headers = {**headers, **changes.headers}
+        headers = {**dict(header_pairs(self._headers.render(scope))), **changes.headers}
         if media_type is not None and not any(name.lower() == "content-type" for name in headers):
             headers["Content-Type"] = media_type
         if key is not None and self.config.idempotency_header is not None:
