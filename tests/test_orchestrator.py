@@ -538,6 +538,17 @@ def test_a_partition_that_cannot_be_read_is_skipped_once_and_the_others_go_on() 
 
 
 @pytest.mark.promise(10)
+def test_windows_before_the_one_from_which_a_partition_cannot_be_read_are_finished() -> None:
+    """An API that has no data yet for the last days refuses at once, while the jobs of the days before still run."""
+    script = {("poll", "1"): [running(), running(), completed()], ("create", "3"): [answer(Means.SKIP_PARTITION, code=400)]}
+    stage = Stage(days(1, 4), script=script).play()
+
+    assert ["1", "2"] == [line.split()[2] for line in stage.calls("write")]
+    assert 1 == stage.kinds().count("skipped")
+    assert (None, True) == (stage.lane_error(), stage.idle)
+
+
+@pytest.mark.promise(10)
 def test_live_jobs_behind_a_failed_window_are_aborted_and_leave_the_state_only_then() -> None:
     stage = Stage(
         days(1, 2),

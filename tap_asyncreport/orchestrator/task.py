@@ -134,6 +134,7 @@ class Lane:
     key: str = ""
     groups: tuple[tuple[str, str], ...] = ()
     closed: bool = False
+    skipped: bool = False
     error: ReportError | None = None
     head: Task | None = None
     last: Task | None = None

@@ -83,12 +83,15 @@ class Verdicts(Cleaning):
                 self._may_start(each, now)
 
     def _skip(self, task: Task, outcome: Outcome, now: float) -> None:
-        """The partition cannot be read: nothing more of it is, but for rows that are being written."""
-        self._note(JobEventKind.SKIPPED, task, now, error=outcome.error)
-        self._discard(task, now)
+        """The partition cannot be read, from this window on: what lies before it has its own answers."""
         lane = task.lane
+        if not lane.skipped:
+            self._note(JobEventKind.SKIPPED, task, now, error=outcome.error)
+        lane.skipped = True
+        self._discard(task, now)
+        behind = task.after
         self._end(task)
-        self._close(lane, [mate for mate in lane if mate.phase is not Phase.WRITING], now)
+        self._close(lane, lane.begin(behind), now)
 
     def _quota(self, task: Task, outcome: Outcome, now: float) -> None:
         """Says that this stream starts no more jobs; the caller puts the task where it belongs before."""
