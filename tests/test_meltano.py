@@ -1,0 +1,139 @@
+"""The tap under Meltano: state on two backends over three runs, commands, two runs of one project at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import peers
+import pytest
+from fake_api import FakeApi
+from test_sync import ROWS, config
+from test_targets import KEYS, until
+
+ROOT = Path(__file__).parent.parent
+DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
+
+
+class Project:
+    """A Meltano project whose plugins are programs that are installed already."""
+
+    def __init__(self, directory: Path, **top: Any) -> None:
+        self.directory = directory
+        self.meltano = peers.installed("meltano~=4.4", "meltano")
+        self.target = peers.installed("target-jsonl", "target-jsonl")
+        self.top = top
+        directory.mkdir(exist_ok=True)
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        """Writes meltano.yml; JSON is YAML."""
+        tap = self.directory / "tap.sh"
+        tap.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m tap_asyncreport "$@"\n')
+        tap.chmod(0o755)
+        project = {
+            "default_environment": "dev",
+            "environments": [{"name": "dev"}],
+            "send_anonymous_usage_stats": False,
+            **self.top,
+            "plugins": {
+                "extractors": [
+                    {
+                        "name": "tap-asyncreport", "namespace": "tap_asyncreport", "executable": str(tap),
+                        "capabilities": ["state", "catalog", "discover", "about", "stream-maps"],
+                        "settings": [
+                            {"name": "base_url"}, {"name": "streams", "kind": "array"},
+                            {"name": "secrets", "kind": "object", "sensitive": True},
+                        ],
+                        "commands": {"check": "check --config ENV"},
+                        "config": settings,
+                    }
+                ],
+                "loaders": [
+                    {
+                        "name": "target-jsonl", "namespace": "target_jsonl", "executable": self.target,
+                        "config": {"destination_path": str(self.directory), "do_timestamp_file": False},
+                        "settings": [{"name": "destination_path"}, {"name": "do_timestamp_file", "kind": "boolean"}],
+                    }
+                ],
+            },
+        }  # fmt: skip
+        (self.directory / "meltano.yml").write_text(json.dumps(project, indent=1))
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MELTANO_", "PYTHONPATH"))}
+        return subprocess.Popen(
+            [self.meltano, *words], cwd=self.directory, env={**environment, "NO_COLOR": "1"}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def run(self, *words: str) -> str:
+        process = self.start(*words)
+        said, _ = process.communicate(timeout=180)
+        assert 0 == process.returncode, said[-3000:]
+        return said
+
+    def rows(self) -> list[tuple[str, int]]:
+        lines = (self.directory / "clicks.jsonl").read_text().splitlines()
+        return sorted((row["date"], row["campaign"]) for row in map(json.loads, lines))
+
+
+@pytest.mark.promise(24)
+@pytest.mark.parametrize("backend", ["systemdb", "file"])
+def test_three_runs_read_each_day_once_on_each_state_backend(tmp_path: Path, backend: str) -> None:
+    top = {} if backend == "systemdb" else {"state_backend": {"uri": f"file://{tmp_path}/states"}}
+    project = Project(tmp_path / "project", **top)
+    with FakeApi(rows=ROWS) as api:
+        for day in DAYS:
+            project.configure(config(api, until(day)))
+            project.run("run", "tap-asyncreport", "target-jsonl")
+        project.run("run", "tap-asyncreport", "target-jsonl")
+
+    assert KEYS == project.rows()
+    assert 3 == len(api.calls("create"))
+    if backend == "file":
+        assert any(path.name == "state.json" for path in (tmp_path / "states").rglob("*"))
+
+
+def test_full_refresh_reads_everything_again(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    with FakeApi(rows=ROWS) as api:
+        project.configure(config(api, until(DAYS[2])))
+        project.run("run", "tap-asyncreport", "target-jsonl")
+        project.run("run", "--full-refresh", "tap-asyncreport", "target-jsonl")
+
+    assert sorted(KEYS * 2) == project.rows()
+    assert 6 == len(api.calls("create"))
+
+
+def test_a_second_run_of_the_same_project_is_refused_by_meltanos_lock_and_harms_nothing(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    released: list[bool] = []
+    with FakeApi(script=lambda job, k: "DONE" if released else "RUNNING", rows=ROWS) as api:
+        project.configure(config(api, until(DAYS[2])))
+        first = project.start("run", "tap-asyncreport", "target-jsonl")
+        while not api.calls("poll"):
+            assert first.poll() is None, first.communicate()[0]
+        second = project.start("run", "tap-asyncreport", "target-jsonl")
+        refused, _ = second.communicate(timeout=60)
+        released.append(True)
+        said, _ = first.communicate(timeout=60)
+
+    assert 0 == first.returncode, said
+    assert 0 != second.returncode, refused
+    assert KEYS == project.rows()
+    assert 3 == len(api.calls("create"))
+    assert [] == api.doubles
+
+
+def test_check_runs_through_meltano(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    with FakeApi(rows=ROWS) as api:
+        project.configure(config(api, until(DAYS[2])))
+        said = project.run("invoke", "tap-asyncreport:check")
+
+    assert "clicks" in said
+    assert [] == api.calls("create")
