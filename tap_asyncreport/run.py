@@ -84,8 +84,9 @@ class Run:
             write=self._write_state,
             clock=self.clock,
         )
+        is_test = any(stream.ABORT_AT_RECORD_COUNT is not None for stream in streams)
         self.runner = Runner(
-            Orchestrator(settings.max_concurrent_jobs, split=self._split),
+            Orchestrator(1 if is_test else settings.max_concurrent_jobs, split=self._split),
             {name: work.repository for name, work in self.streams.items()},
             clock=self.clock,
             spool_full=lambda: self.spool.used >= settings.spool.max_bytes,

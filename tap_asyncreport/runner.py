@@ -103,6 +103,7 @@ class Runner:
         self._asleep = 0.0
         self._awake_at = clock.monotonic()
         self._stop_asked = False
+        self._for_good = False
         self._stop_at: float | None = None
         self._over = False
         self._fault: Exception | None = None
@@ -154,8 +155,12 @@ class Runner:
             change(self.orchestrator, self._now())
         self._inbox.put(None)
 
-    def interrupt(self) -> None:
-        """Asks for an orderly end; safe in a signal handler, and once is as good as many times."""
+    def interrupt(self, *, for_good: bool = False) -> None:
+        """Asks for an orderly end; safe in a signal handler, and once is as good as many times.
+
+        After an end `for_good` there is no next run: no job is kept for it.
+        """
+        self._for_good = self._for_good or for_good
         self._stop_asked = True
         self._inbox.put(None)
 
@@ -274,7 +279,7 @@ class Runner:
         if self._stop_at is None:
             self._stop_at = at
             self._clock.stop()
-            self.orchestrator.interrupt(now)
+            self.orchestrator.interrupt(now, for_good=self._for_good)
         elif at - self._stop_at >= GRACE:
             self._over = True
 

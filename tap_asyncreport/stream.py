@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk import metrics
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.streams.core import Stream
@@ -98,11 +99,13 @@ class ReportStream(Stream):
                     for rows in self._lines(run):
                         counter.increment(rows)
                 else:
-                    for record in self.records(run):
+                    for record in self.records(run, self.ABORT_AT_RECORD_COUNT):
                         if self.selected and write_messages:
                             self._write_record_message(record)
                         counter.increment()
                         yield record
+                if not run.succeeded(self.name):
+                    timer.tags[metrics.Tag.STATUS] = metrics.Status.FAILED
             run.stream(self.name).was_read = True
             if self._stream_version is not None and run.succeeded(self.name):
                 super()._write_activate_version_message(self._stream_version)
@@ -128,9 +131,9 @@ class ReportStream(Stream):
                     unit.count(rows)
                     yield rows
 
-    def records(self, run: Run) -> Iterator[dict[str, Any]]:
-        """Gives the rows of every unit one by one, at most as many as a dry run may read."""
-        work, most, given = run.stream(self.name), self.ABORT_AT_RECORD_COUNT, 0
+    def records(self, run: Run, most: int | None = None) -> Iterator[dict[str, Any]]:
+        """Gives the rows of every unit one by one; with `most` the whole run is a test, which ends after so many."""
+        work, given = run.stream(self.name), 0
         for task in self._units(run):
             with work.writing(task) as unit:
                 for record in unit.rows():
@@ -138,8 +141,7 @@ class ReportStream(Stream):
                     given += 1
                     yield record
                     if most is not None and given >= most:
-                        run.interrupt()
-                        break
+                        unit.stop()
 
     def _units(self, run: Run) -> Iterator[Task]:
         while (task := run.next(self.name)) is not None:

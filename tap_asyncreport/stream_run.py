@@ -169,7 +169,7 @@ class Writing:
             self._run.runner.unreadable(self.task, error.within(there))
             self._run.tick()
         elif isinstance(error, GeneratorExit):
-            self._run.interrupt()
+            self._run.runner.interrupt(for_good=True)  # whoever asked for rows has enough of them
             return False
         else:
             return isinstance(error, Stopped)
@@ -200,6 +200,11 @@ class Writing:
         self._run.account.ledger.writing(self._work.name, self.rows_out)
         if not self._run.tick():
             raise Stopped
+
+    def stop(self) -> None:
+        """Ends the whole run here, as one that was only a test; never returns."""
+        self._run.runner.interrupt(for_good=True)
+        raise Stopped
 
     def _collecting(self, prefix: bytes, suffix: bytes) -> Iterator[tuple[bytes, int]]:
         from tap_asyncreport.output import encoder

@@ -192,9 +192,12 @@ class Orchestrator(Creation):
             self._fail(task, error, now)
         self.room_freed()
 
-    def interrupt(self, now: float) -> None:
-        """Stops new work; live jobs are aborted or kept by `on_exit`, finished ones are kept for the next run."""
-        self.stopping = True
+    def interrupt(self, now: float, *, for_good: bool = False) -> None:
+        """Stops new work; live jobs are aborted or kept by `on_exit`, finished ones are kept for the next run.
+
+        Where there will be no next run, `for_good`, nothing is kept.
+        """
+        self.stopping, self.for_good = True, for_good
         for work in self.streams.values():
             work.complete = True
             for lane in work.lanes.values():

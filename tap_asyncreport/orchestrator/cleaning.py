@@ -253,7 +253,7 @@ class Cleaning(Gates):
             self._discard_part(task, now)
             return
         keeps = task.budget.keep_on_exit or (task.stream.halted is not None and not self.stopping)
-        if task.is_later_link or (task.alive and not keeps):
+        if self.for_good or task.is_later_link or (task.alive and not keeps):
             self._discard(task, now, forget=task.is_later_link)
         else:
             self._note(JobEventKind.KEPT, task, now)

@@ -32,6 +32,7 @@ class Desk:
         self.slots = Slots(max_concurrent_jobs)
         self.agenda: Agenda[Task | CleanUp | Gate] = Agenda()
         self.stopping = False
+        self.for_good = False
         self.spool_full = False
         self.split = split
         self.jitter = jitter
