@@ -94,7 +94,8 @@ def test_orders_of_two_marketplaces_in_windows_of_thirty_days(tap: Process) -> N
 def test_an_expired_token_an_ended_link_and_a_quota(tap: Process) -> None:
     denied = {"code": "Unauthorized", "message": "Access to requested resource is denied."}
     expired = json_reply({"errors": [{**denied, "details": "The access token you provided has expired."}]}, 403)
-    quota = json_reply({"errors": [{"code": "QuotaExceeded", "message": "You exceeded your quota."}]}, 429)
+    rate = {"x-amzn-RateLimit-Limit": "0.625"}  # a call in 1.6 s
+    quota = json_reply({"errors": [{"code": "QuotaExceeded", "message": "You exceeded your quota."}]}, 429, rate)
     faults = {
         ("create", 1): quota,
         ("poll", 2): expired,
@@ -107,6 +108,8 @@ def test_an_expired_token_an_ended_link_and_a_quota(tap: Process) -> None:
     assert 0 == run.exit_code, run.stderr
     assert ["111"] == [row["amazon-order-id"] for row in run.records("orders")]
     assert 1 == len(api.jobs)
+    first, second = (call.received_at for call in api.calls("create"))
+    assert 1.6 <= second - first
     assert 2 == len(api.calls("token"))
     assert 2 == len(set(api.lines("download")))
     assert 2 == len(api.calls("document"))

@@ -51,13 +51,13 @@ class Route:
 
     method: str
     path: re.Pattern[str]
-    host: str
+    host: str | None
     step: str
     handler: Handler
 
 
-def route(method: str, path: str, *, host: str = "api", step: str | None = None) -> Callable[[Handler], Handler]:
-    """Names the requests that a method answers; a method may have several routes."""
+def route(method: str, path: str, *, host: str | None = None, step: str | None = None) -> Callable[[Handler], Handler]:
+    """Names the requests that a method answers, on the first host or another; a method may have several routes."""
     pattern = re.sub(r"\\\{(\w+)(:path)?\\\}", lambda m: f"(?P<{m[1]}>{'.+' if m[2] else '[^/]+'})", re.escape(path))
 
     def mark(handler: Handler) -> Handler:
@@ -234,7 +234,7 @@ class Simulator:
     def _route(self, host: str, request: Request) -> tuple[Route | None, dict[str, str]]:
         for candidate in self._routes:
             match = candidate.path.fullmatch(request.path)
-            if match and (candidate.host, candidate.method) == (host, request.method):
+            if match and (candidate.host or self.HOSTS[0], candidate.method) == (host, request.method):
                 return candidate, match.groupdict()
         return None, {}
 
