@@ -1,0 +1,72 @@
+"""What holds for every definition that ships: it is complete, and says where its facts come from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tap_asyncreport import definitions
+from tap_asyncreport.config.loading import Loaded, load
+
+FOLDER = Path(definitions.__file__).parent
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+APIS = [name for name in NAMES if name != "demo"]
+
+
+def text_of(name: str) -> str:
+    return (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def bare(name: str) -> Loaded:
+    """A definition with secrets, a start date, and those variables that it leaves to its user; nothing else."""
+    text = text_of(name)
+    named = yaml.safe_load(text).get("vars", {})
+    secrets = {key: f"a-secret-{key}" for key in re.findall(r"secrets\.(\w+)", text)}
+    left: dict[str, Any] = {key: "x" for key in re.findall(r"vars\.(\w+)", text) if key not in named}
+    return load([{"definition": name, "secrets": secrets, "vars": left, "start_date": "2026-01-01"}], environ={})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_needs_secrets_a_start_date_and_the_variables_that_it_names_and_no_more(name: str) -> None:
+    settings = bare(name).settings
+
+    assert 1 <= len(settings.streams)
+    assert len(settings.streams) == len({stream.name for stream in settings.streams})
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_its_streams_are_typed_and_their_keys_are_columns(name: str) -> None:
+    for stream in bare(name).settings.streams:
+        if stream.columns is None:
+            continue
+        known = {*stream.columns, *stream.add_columns, *(dimension.name for dimension in stream.partitions)}
+        keys = {*stream.primary_keys, *([stream.replication_key] if stream.replication_key else [])}
+        assert set() == keys - known, stream.name
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_it_says_where_its_facts_come_from(name: str) -> None:
+    comments = "\n".join(line.partition("#")[2] for line in text_of(name).splitlines() if "#" in line)
+
+    assert re.search(r"https?://|\w+\.(com|dev|io|org)\b", comments), "no document is named"
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_its_hosts_can_be_replaced(name: str) -> None:
+    """`base_url` is one key, and every other host stands in `vars`."""
+    definition = yaml.safe_load(text_of(name))
+    definition.pop("base_url", None)
+    definition.pop("vars", None)
+
+    def texts(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            return [found for item in value.values() for found in texts(item)]
+        if isinstance(value, list):
+            return [found for item in value for found in texts(item)]
+        return [value] if isinstance(value, str) else []
+
+    assert [] == [text for text in texts(definition) if re.search(r"(^|\s)https?://", text)]
