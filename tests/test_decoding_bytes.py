@@ -327,3 +327,59 @@ def test_what_was_put_right_is_observed_per_reading() -> None:
     assert (3, "1", "3", 2, 2) == (
         found.observed.rows, found.observed.minimum, found.observed.maximum, found.observed.nul_stripped, found.observed.non_finite,
     )  # fmt: skip
+
+
+@pytest.mark.promise(14)
+def test_an_error_names_the_file_or_member_where_there_are_several() -> None:
+    columns = {"id": "integer", "name": "string"}
+    with pytest.raises(DecodeError) as caught:
+        rows(Body(CSV, name="one.csv"), Body(b"id,name\nx,a\n", name="two.csv"), columns=columns)
+    assert "two.csv: line 2, column 'id': 'x' is not an integer" == caught.value.message
+    with pytest.raises(DecodeError) as caught:
+        rows(Body(zipped(("a.csv", CSV), ("b.csv", b"id,name\n1\n")), name="x.zip"), columns=columns, expect_rows=3)
+    assert "b.csv: line 2: 1 fields where the header has 2" == caught.value.message == str(caught.value)
+
+
+@pytest.mark.promise(13)
+def test_a_tar_archive_is_named() -> None:
+    import tarfile
+
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        info = tarfile.TarInfo("a.csv")
+        info.size = len(CSV)
+        archive.addfile(info, io.BytesIO(CSV))
+    with pytest.raises(DecodeError, match="the file is a tar archive, which is not supported"):
+        rows(data.getvalue())
+
+
+@pytest.mark.promise(18)
+@pytest.mark.parametrize(
+    ("body", "decode", "message"),
+    [
+        (b'{"data":[' + b",".join([b'{"id":1}'] * 60_000) + b"]}", {}, "byte 0: one record is longer than"),
+        (b'{"id":"' + b"x" * 600_000 + b'"}', {"format": "jsonl"}, "line 1 is longer than"),
+        (b"<r><rows>" + b"<i><id>1</id></i>" * 40_000 + b"</rows></r>", {}, "one record, an element <rows>, is longer than"),
+        (b"id,name" + b",x" * 400_000, {"format": "csv", "max_field_bytes": 1000}, "line 1: a row is longer than"),
+        (b"id,name\n" + b"1,x," * 200_000, {"format": "csv", "max_field_bytes": 1000}, "line 2: a row is longer than"),
+    ],
+)
+def test_a_record_without_end_is_an_error_before_it_fills_the_memory(body: bytes, decode: dict, message: str, monkeypatch) -> None:
+    from tap_asyncreport.decoding import delimited, json_scan, xml_rows
+
+    for module in (delimited, json_scan, xml_rows):
+        monkeypatch.setattr(module, "LARGEST_RECORD", 200_000)
+    with pytest.raises(DecodeError) as caught:
+        rows(body, decode=decode)
+    assert caught.value.message.startswith(message)
+
+
+@pytest.mark.parametrize("columns", [None, {"x": "array"}, {"x": "object"}, {"x": "string"}, {"x": "integer"}])
+@pytest.mark.parametrize("depth", [400, 5_000, 50_000])
+@pytest.mark.parametrize("shape", ['[{"x":%s}]', '{"x":%s}\n', "x,y\n1,%s\n", "<r><i>%s</i></r>"])
+def test_deep_nesting_is_read_or_refused(columns: dict | None, depth: int, shape: str) -> None:
+    value = "<a>" * depth + "</a>" * depth if shape[0] == "<" else "[" * depth + "NaN" + "]" * depth
+    try:
+        rows(shape % value, columns=columns, decode={"format": "csv"} if shape[:2] == "x," else {})
+    except DecodeError as error:
+        assert len(error.message) < 1_000

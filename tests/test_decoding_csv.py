@@ -360,3 +360,16 @@ def test_the_quick_cuts_agree_with_the_csv_module(table: list[list[str]], delimi
 def test_both_ways_of_reading_count_the_same() -> None:
     found = read("id,d\n" + "".join(f"{i},2026-01-{i % 28 + 1:02}\n" for i in range(30_000)), columns={"id": "integer", "d": "date"}, replication_key="d")
     assert (30_000, "2026-01-01", "2026-01-28") == (found.observed.rows, found.observed.minimum, found.observed.maximum)
+
+
+@pytest.mark.parametrize("decode", [{"stop_at": "("}, {"skip_rows_where": {"a": "("}}])
+def test_a_pattern_that_is_none_is_an_error(decode: dict) -> None:
+    key = next(iter(decode))
+    assert f"`decode.{key}` is not a regular expression: '('" in error("a,b\n1,2\n", decode=decode).message
+
+
+@pytest.mark.promise(20)
+@pytest.mark.parametrize("body", ["id,a,day\n7,x,2026-01-05\n", '[{"id":"7","a":"x","day":"2026-01-05"}]'])
+def test_keys_are_columns_even_where_they_are_not_declared(body: str) -> None:
+    found = rows(body, columns={"a": "string"}, primary_keys=["id"], replication_key="day", selected={"a"})
+    assert [{"a": "x", "id": "7", "day": "2026-01-05"}] == found

@@ -138,6 +138,8 @@ def _unpacked(stream: ByteStream, decode: Decode, budget: Budget, room: Path, de
             raise DecodeError(
                 f"the file is {kind}, which is not supported", hint="ask the API for gzip, zip or plain data"
             )
+    if stream.peek(262)[257:262] == b"ustar":
+        raise DecodeError("the file is a tar archive, which is not supported", hint="ask the API for zip or plain data")
     yield stream
 
 

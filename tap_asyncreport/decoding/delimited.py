@@ -10,6 +10,7 @@ from itertools import accumulate, chain, compress
 
 from tap_asyncreport.config.decoding import Decode, Header
 from tap_asyncreport.decoding.dialect import Dialect, Incomplete, line_ends, physical_lines
+from tap_asyncreport.decoding.source import LARGEST_RECORD
 from tap_asyncreport.errors import DecodeError, excerpt
 
 _PREAMBLE_CHARACTERS = 1024 * 1024
@@ -42,13 +43,28 @@ class Delimited:
         self._pending = ""
         self._line = 1
         self._ended = False
-        self._stop = re.compile(decode.stop_at) if decode.stop_at is not None else None
+        self._stop = _pattern(decode.stop_at, "stop_at") if decode.stop_at is not None else None
+        self._skip = {name: _pattern(source, "skip_rows_where") for name, source in decode.skip_rows_where.items()}
 
-    def _fill(self) -> bool:
-        text = next(self._texts, None)
-        self._ended = text is None
-        self._pending += text or ""
-        return text is not None
+    def _fill(self, least: int = 1) -> bool:
+        """Have so many more characters, if there are; whether there were any."""
+        parts, have = [self._pending], 0
+        while have < least and (text := next(self._texts, None)) is not None:
+            parts.append(text)
+            have += len(text)
+        self._pending = "".join(parts)
+        self._ended = have < least
+        return bool(have)
+
+    def _grow(self) -> bool:
+        """Have twice as much at hand, for a record that does not end; raises DecodeError when that is too much."""
+        if len(self._pending) > max(LARGEST_RECORD, 2 * self._dialect.max_field):
+            raise DecodeError(
+                f"line {self._line}: a row is longer than {LARGEST_RECORD} characters",
+                excerpt=excerpt(self._pending[:500]),
+                hint="is it a table? see `decode.format`",
+            )
+        return self._fill(len(self._pending) + 1)
 
     def _advance(self, count: int) -> None:
         self._line += line_ends(self._pending[:count])
@@ -60,10 +76,10 @@ class Delimited:
             try:
                 row, used = self._dialect.first(self._pending)
             except Incomplete:
-                if len(self._pending) <= limit and self._fill():
+                if len(self._pending) <= limit and self._grow():
                     continue
                 raise
-            if used < len(self._pending) or self._pending.endswith("\n") or not self._fill():
+            if used < len(self._pending) or self._pending.endswith("\n") or not self._grow():
                 return row, used
 
     def _take(self) -> list[str]:
@@ -154,38 +170,33 @@ class Delimited:
 
     def batches(self, names: Sequence[str]) -> Iterator[Batch]:
         """The rows below the header, as they come."""
-        want = 0
-        while self._pending or not self._ended:
-            while len(self._pending) <= want and self._fill():
-                pass
+        while self._pending or self._fill():
             cut = self._cut()
-            if not cut and not self._ended:
-                want = self._grown()
-                continue
+            if not cut:
+                self._fill()
+                cut = self._cut()
             text = self._stopped(self._pending[:cut])
             try:
-                batch = self._parse(text, names)
+                batch = self._parse(text, names) if cut else None
             except Incomplete:
-                if self._ended:
-                    raise self._dialect.error(text, self._line) from None
-                want = self._grown()
-                continue
+                cut = 0
             except csv.Error:
                 raise self._dialect.error(text, self._line, ended=self._ended) from None
-            want = 0
+            if not cut:
+                self._extend()
+                continue
             if batch is not None and batch.count:
                 yield batch
             if len(text) < cut:
                 return
             self._advance(cut)
 
-    def _grown(self) -> int:
-        """How much text to have before the next try; raises DecodeError where a record will not end."""
-        if len(self._pending) > self._dialect.max_field:
-            fault = self._dialect.fault(self._pending)
-            if fault is not None and len(self._pending) - fault.field > self._dialect.max_field:
-                raise self._dialect.error(self._pending, self._line, ended=False)
-        return 2 * len(self._pending)
+    def _extend(self) -> None:
+        """Have more of a record that does not end in what is at hand; raises DecodeError where it never will."""
+        fault = self._dialect.fault(self._pending) if len(self._pending) > self._dialect.max_field else None
+        if self._ended or (fault is not None and len(self._pending) - fault.field > self._dialect.max_field):
+            raise self._dialect.error(self._pending, self._line, ended=self._ended)
+        self._grow()
 
     def _cut(self) -> int:
         """Where the last record at hand seems to end: after a line end with an even number of quotes before it."""
@@ -264,13 +275,13 @@ class Delimited:
 
     def _patterns(self, names: Sequence[str]) -> list[tuple[int, re.Pattern[str]]]:
         found = []
-        for column, pattern in self._decode.skip_rows_where.items():
+        for column, pattern in self._skip.items():
             if column not in names:
                 raise DecodeError(
                     f"`decode.skip_rows_where` looks at {column!r}, which is no column of the file",
                     excerpt=excerpt(", ".join(names)),
                 )
-            found.append((list(names).index(column), re.compile(pattern)))
+            found.append((list(names).index(column), pattern))
         return found
 
     def _skips(self, row: Sequence[str], names: Sequence[str]) -> bool:
@@ -288,3 +299,10 @@ class Delimited:
         numbers = list(compress(range(batch.count), keep))
         columns = [list(compress(column, keep)) for column in batch.columns]
         return Batch(columns, len(numbers), lambda row: batch.place(numbers[row]))
+
+
+def _pattern(source: str, key: str) -> re.Pattern[str]:
+    try:
+        return re.compile(source)
+    except re.error as error:
+        raise DecodeError(f"`decode.{key}` is not a regular expression: {source!r} ({error})") from None

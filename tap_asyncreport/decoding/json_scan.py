@@ -10,10 +10,10 @@ import msgspec
 
 from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.json_path import Step, Wild
+from tap_asyncreport.decoding.source import LARGEST_RECORD
 from tap_asyncreport.errors import DecodeError, excerpt
 
 BLOCK_BYTES = 256 * 1024
-LARGEST_RECORD = 256 * 1024 * 1024
 _SMALL_LIST = 32 * 1024
 _TRIES = 4
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+(?:([\[{])|([\]}]))', re.DOTALL)

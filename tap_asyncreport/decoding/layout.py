@@ -53,6 +53,11 @@ class Columns:
     ) -> None:
         self.decode = stream.decode
         self.declared = declared_fields(stream, schema)
+        if self.declared is not None:
+            elsewhere = (
+                {of.name for of in self.declared} | set(stream.add_columns) | {p.name for p in stream.partitions}
+            )
+            self.declared += [undeclared(key, "any", stream.decode) for key in keys if key not in elsewhere]
         self.by_name = {field.name: field for field in self.declared or ()}
         self._sources = {json_path.first_key(field.source) for field in self.declared or ()}
         self.keys = list(keys)
@@ -62,7 +67,8 @@ class Columns:
         self._observed = observed
         self._warn = warn
         self._warned: set[str] = set()
-        self._casters: dict[Field, Caster] = {}
+        self._casters: dict[tuple[str, str], Caster] = {}
+        self._emitted: dict[str, bool] = {}
 
     @property
     def warned(self) -> bool:
@@ -71,9 +77,12 @@ class Columns:
 
     def emitted(self, name: str) -> bool:
         """Whether a column is written: it is a key, or selected."""
-        if self._selected is None or name in self.keys:
-            return True
-        return bool(self._selected(name)) if callable(self._selected) else name in self._selected
+        known = self._emitted.get(name)
+        if known is None:
+            chosen = self._selected
+            given = chosen is None or (bool(chosen(name)) if callable(chosen) else name in chosen)
+            known = self._emitted[name] = given or name in self.keys
+        return known
 
     def wanted(self, name: str) -> bool:
         """Whether a column is read: it is written, or a template looks at it."""
@@ -87,13 +96,10 @@ class Columns:
 
     def caster(self, of: Field) -> Caster:
         """The caster of a column, made once."""
-        key = of
-        caster = self._casters.get(key) if of.rules is None else None
-        if caster is None:
-            caster = Caster(of, self._observed, non_finite=self.decode.non_finite)
-            if of.rules is None:
-                self._casters[key] = caster
-        return caster
+        key = (of.name, of.type)
+        if key not in self._casters:
+            self._casters[key] = Caster(of, self._observed, non_finite=self.decode.non_finite)
+        return self._casters[key]
 
     def constant(self, name: str, value: Any) -> str:
         """JSON for a value from the context, read as its column's type where it is declared."""
@@ -191,5 +197,5 @@ class Columns:
         return DecodeError(
             f"the key column {key!r} is not in the file; its columns are: {excerpt(seen, 300)}",
             excerpt=excerpt(head),
-            hint="an error page? else see `decode.header`, `decode.delimiter` and the column's `source`",
+            hint="an error page? else see `decode.header`, `decode.records` and the column's `source`",
         )

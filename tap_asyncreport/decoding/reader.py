@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,7 @@ from tap_asyncreport.decoding.lines import gathered
 from tap_asyncreport.decoding.parts import Part, part_of
 from tap_asyncreport.decoding.setup import Setup
 from tap_asyncreport.decoding.source import Observed, Source
-from tap_asyncreport.errors import DecodeError, TransferError
+from tap_asyncreport.errors import DecodeError, ReportError, TransferError
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates import Templates
 
@@ -32,6 +32,19 @@ def _record_names(paths: Iterable[tuple[str, ...]]) -> set[str] | None:
     """The fields of the row that a template looks at; None where it takes the row as a whole."""
     used = [path for path in paths if path[0] == "record"]
     return None if any(len(path) == 1 for path in used) else {path[1] for path in used}
+
+
+@contextmanager
+def _naming(name: str | None) -> Iterator[None]:
+    """What goes wrong names the file or member; nesting too deep for us is told as any other fault."""
+    try:
+        yield
+    except RecursionError:
+        raise DecodeError("the data is nested too deeply to be read") from None
+    except ReportError as error:
+        error.message = f"{name}: {error.message}" if name else error.message
+        error.args = (error.message,)
+        raise
 
 
 class RowReader:
@@ -87,7 +100,7 @@ class RowReader:
         """
         files = list(files)
         if expect_rows is not None:
-            counted = sum(self._counted(file, scope) for file in files)
+            counted = sum(self._counted(file, scope, len(files)) for file in files)
             if counted != expect_rows:
                 raise TransferError(
                     f"the API announced {expect_rows} rows, and the files hold {counted}", hint="see `expect.rows`"
@@ -98,17 +111,26 @@ class RowReader:
     def _pieces(self, files: Sequence[Source], scope: Scope, prefix: bytes, suffix: bytes) -> Pieces:
         for file in files:
             given = self._given(file, scope)
-            for part in self._parts(file, scope):
-                yield from part.lines(given, prefix, suffix)
+            for name, part in self._parts(file, scope, len(files)):
+                with _naming(name):
+                    yield from part.lines(given, prefix, suffix)
 
-    def _counted(self, file: Source, scope: Scope) -> int:
-        return sum(part.count() for part in self._parts(file, scope))
+    def _counted(self, file: Source, scope: Scope, files: int) -> int:
+        counted = 0
+        for name, part in self._parts(file, scope, files):
+            with _naming(name):
+                counted += part.count()
+        return counted
 
-    def _parts(self, file: Source, scope: Scope) -> Iterator[Part]:
+    def _parts(self, file: Source, scope: Scope, files: int) -> Iterator[tuple[str | None, Part]]:
+        """The members of a file, each with its name where there are several."""
         for stream in members(file, self._decode):
+            name = stream.name if files > 1 or stream.name != file.name else None
             with ExitStack() as held:
-                if not self._empty(stream, file):
-                    yield part_of(self._setup, file, stream, scope, held)
+                with _naming(name):
+                    part = None if self._empty(stream, file) else part_of(self._setup, file, stream, scope, held)
+                if part is not None:
+                    yield name, part
 
     def _empty(self, stream: ByteStream, file: Source) -> bool:
         """Whether a member means that there are no rows; raises DecodeError where nothing at all is an error."""

@@ -42,7 +42,7 @@ def schema_of(stream: Stream) -> dict[str, Any]:
     rest = _undeclared(stream)
     if open_ended:
         schema.setdefault("additionalProperties", rest or True)
-    for name in [*_added(stream), *([] if stream.columns or declared else _keys(stream))]:
+    for name in [*_added(stream), *_keys(stream)]:
         properties.setdefault(name, deepcopy(rest) if rest and name not in _added(stream) else {"type": list(ANY_TYPE)})
     collide(list(properties), stream.name)
     return schema

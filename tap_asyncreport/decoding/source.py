@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from tap_asyncreport.errors import DecodeError
 
 VALUE_CHARACTERS = 100
+LARGEST_RECORD = 64 * 1024 * 1024  # what one record may hold of memory, in any format
 
 
 class Source(Protocol):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tap_asyncreport.decoding.source import LARGEST_RECORD
 from tap_asyncreport.errors import DecodeError
 
 _DECLARED = re.compile(r"<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z][\w.:-]*)")
@@ -79,6 +80,7 @@ class XmlRecords:
         self._ready: list[Any] = []
         self._reached = self._anywhere
         self._root = ""
+        self._began = 0
         self._error = expat.ExpatError
         self._parser = expat.ParserCreate("utf-8")
         self._parser.buffer_text = True
@@ -111,6 +113,11 @@ class XmlRecords:
             self._parser.Parse(data, final)
         except self._error as error:
             raise DecodeError(f"the XML is not well-formed: {error}") from None
+        if self._open and self._parser.CurrentByteIndex - self._began > LARGEST_RECORD:
+            raise DecodeError(
+                f"one record, an element <{self._open[0].name}>, is longer than {LARGEST_RECORD} bytes",
+                hint="see `decode.records`, which says which elements are records",
+            )
 
     def _matches(self, steps: list[str], stack: list[str]) -> bool:
         if self._anywhere:
@@ -129,6 +136,7 @@ class XmlRecords:
             below and self._matches(self._steps, below)
         ):
             self._open.append(_Element(name, attributes))
+            self._began = self._parser.CurrentByteIndex
         elif self._matches(self._steps[:-1], self._stack) or self._matches(self._steps[:-1], below):
             self._reached = True
 
