@@ -50,6 +50,17 @@ def test_elements_at_any_depth_and_the_roots_children() -> None:
     assert [{"id": "1"}, {"id": "2", "text": "t"}] == rows('<r><x id="1"/><x id="2">t</x></r>')
 
 
+@pytest.mark.promise(14)
+def test_an_xml_element_that_stands_alone_is_a_list_of_one_where_a_list_is_meant() -> None:
+    body = "<r><o><n>1</n><l><t><q>5</q></t></l></o><o><n>2</n><l><t><q>6</q></t><t><q>7</q></t></l></o><o><n>3</n><l/></o></r>"
+    exploded = [{"n": "1", "l": {}, "q": "5"}, {"n": "2", "l": {}, "q": "6"}, {"n": "2", "l": {}, "q": "7"}]
+    assert exploded == rows(body, decode={"explode": {"path": "$.l.t"}})
+    columns = {"n": "integer", "t": {"type": "array", "source": "$.l.t"}}
+    assert [{"n": 1, "t": [{"q": "5"}]}, {"n": 2, "t": [{"q": "6"}, {"q": "7"}]}, {"n": 3, "t": None}] == rows(body, columns=columns)
+    columnar = "<r><o><s><a>1</a><a>2</a><b>3</b><b>4</b></s></o></r>"
+    assert [{"a": "1", "b": "3"}, {"a": "2", "b": "4"}] == rows(columnar, decode={"explode": {"path": "$.s"}})
+
+
 @pytest.mark.promise(19)
 def test_xml_columns_are_typed_as_any_text_is() -> None:
     columns = {"Id": "integer", "Price": "number", "cur": {"type": "string", "source": "Price@currency"}, "Tag": "array", "w": {"type": "integer", "source": "$.Sub.W"}, "Gone": "date"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Protocol
+from typing import Any, Protocol
 
+from tap_asyncreport.decoding import json_path
 from tap_asyncreport.decoding.compression import ByteStream
 from tap_asyncreport.decoding.detect import beginning, format_of
 from tap_asyncreport.decoding.dialect import Dialect
+from tap_asyncreport.decoding.json_path import Step
 from tap_asyncreport.decoding.layout import Given
 from tap_asyncreport.decoding.records import RecordsPart, json_part
 from tap_asyncreport.decoding.setup import Scope, Setup
@@ -53,12 +55,28 @@ def part_of(setup: Setup, file: Source, stream: ByteStream, scope: Scope, held: 
 
 
 def _xml(setup: Setup, text: Iterator[str], scope: Scope, head: str) -> RecordsPart:
-    from tap_asyncreport.decoding.xml_rows import XmlRecords
+    from tap_asyncreport.decoding.xml_rows import XmlRecords, listed
 
-    values = (
-        (f"record {number}", value) for number, value in enumerate(XmlRecords(text, setup.records_path(scope)), 1)
-    )
+    explode, lists = setup.decode.explode is not None, _lists_of(setup)
+
+    def whole(value: Any) -> Any:
+        for steps in lists:
+            value = listed(value, steps, unless_lists=explode)
+        return value
+
+    records = enumerate(XmlRecords(text, setup.records_path(scope)), 1)
+    values = ((f"record {number}", whole(value)) for number, value in records)
     return RecordsPart(setup, None, values, setup.names(scope), scope, head=head)
+
+
+def _lists_of(setup: Setup) -> list[list[Step]]:
+    """Where records hold lists: at `explode.path`, else in the columns that are arrays."""
+    if setup.decode.explode is not None:
+        paths = [setup.decode.explode.path]
+    else:
+        paths = [field.source for field in setup.columns.declared or () if field.type == "array"]
+    found: list[list[Step] | None] = [json_path.steps_of(path) if path.startswith("$") else [path] for path in paths]
+    return [steps for steps in found if steps]
 
 
 def _parquet(setup: Setup, file: Source, stream: ByteStream, scope: Scope, held: ExitStack) -> RecordsPart:

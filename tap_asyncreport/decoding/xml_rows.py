@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tap_asyncreport.decoding.json_path import Step
 from tap_asyncreport.decoding.source import LARGEST_RECORD
 from tap_asyncreport.errors import DecodeError
 
@@ -21,6 +22,21 @@ def declared_encoding(beginning: bytes) -> str | None:
 
 def _local(name: str) -> str:
     return name.rpartition(":")[2]
+
+
+def listed(value: Any, steps: Sequence[Step], *, unless_lists: bool = False) -> Any:
+    """The value with a list where the steps lead: an element that stands alone is a list of one.
+
+    With `unless_lists` an object of nothing but lists stays.
+    """
+    step, rest = steps[0], steps[1:]
+    if not isinstance(value, dict) or value.get(step) in (None, ""):
+        return value
+    inner = value[step]
+    if rest:
+        return {**value, step: listed(inner, rest, unless_lists=unless_lists)}
+    lists = isinstance(inner, dict) and all(isinstance(part, list) for part in inner.values())
+    return value if isinstance(inner, list) or (lists and unless_lists) else {**value, step: [inner]}
 
 
 class _Element:
