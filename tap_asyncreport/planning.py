@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_asyncreport.job import Job, Unit, Window
+from tap_asyncreport.windows import Plan, WindowView
 
 if TYPE_CHECKING:
     from tap_asyncreport.windows import Calendar
@@ -31,10 +32,29 @@ class LanePlan:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The windows of a restricted run: those of each part, whatever is finished, seen as the whole sees them."""
+
+    whole: Calendar
+    parts: Sequence[Calendar]
+
+    def windows(self, until: datetime | None, pending: Iterable[Window] = ()) -> Plan:  # noqa: ARG002
+        """Every window of every part, once, in order."""
+        kept = list(pending)
+        plans = [part.windows(None, kept) for part in self.parts]
+        windows = sorted({window for plan in plans for window in plan.windows})
+        return Plan(tuple(windows), tuple(dict.fromkeys(text for plan in plans for text in plan.warnings)))
+
+    def view(self, window: Window) -> WindowView:
+        """The window as templates see it."""
+        return self.whole.view(window)
+
+
 def plan_lane(
     stream: str,
     partition: Mapping[str, Any],
-    calendar: Calendar | None,
+    calendar: Calendar | Parts | None,
     adopter: Adopter,
     *,
     until: datetime | None,
@@ -92,7 +112,7 @@ def unit_of(
     stream: str,
     partition: Mapping[str, Any],
     window: Window | None,
-    calendar: Calendar | None,
+    calendar: Calendar | Parts | None,
     kept: Mapping[str, Any] | None = None,
 ) -> Unit:
     """The unit of a window, at the link of the chain where the kept job stands."""

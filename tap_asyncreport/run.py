@@ -121,6 +121,8 @@ class Run:
         """The stream's lanes; a stream that cannot be planned fails alone."""
         try:
             partitions = self._partitions(work)
+            if self.settings.only:
+                return [work.plan_lane(partition) for partition in partitions if work.parts(partition)]
             forgotten = self.state.forget_absent(work.name, partitions) if work.config.partitions else []
             if forgotten:
                 logger.info("%s: %d partitions are gone; their bookmarks are dropped", work.name, len(forgotten))

@@ -17,11 +17,14 @@ from decimal import Decimal
 from typing import Any
 
 from tap_asyncreport.errors import StateError
+from tap_asyncreport.finished import Finished, absorbed, read_spans
 from tap_asyncreport.foreign_state import VALUE, bookmarked_value, standard_entry, standard_state, unreadable
 from tap_asyncreport.job import partition_key
 from tap_asyncreport.moments import read_moment
 
 GROUP = 128
+
+FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,24 @@ class StateBook:
             entry.fields = {"replication_key": book.reading.replication_key, **entry.fields}
         self._changed(book, entry)
         return True
+
+    def finish_part(
+        self, stream: str, partition: Mapping[str, Any], part: Finished, *, first: datetime | None
+    ) -> None:
+        """Enters a span that a part of the whole has read: the bookmark moves where it joins on, never past a gap.
+
+        `first` is where the whole begins; a span beyond a gap is kept as `finished` until the gap is closed.
+        """
+        book = self._streams[stream]
+        entry = book.entry(partition)
+        spans = [*read_spans(entry.fields.get(FINISHED) or []), part]
+        moved, beyond = absorbed(entry.until or first, spans)
+        if moved is not None:
+            self.finish(stream, partition, moved.value, moved.until)
+        entry.fields.pop(FINISHED, None)
+        if beyond:
+            entry.fields[FINISHED] = [span.written() for span in beyond]
+        self._changed(book, entry)
 
     def partitions(self, stream: str) -> list[dict[str, Any]]:
         """The partitions that have a bookmark or a job."""

@@ -8,17 +8,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from tap_asyncreport.account import place
+from tap_asyncreport.config.values import Step
 from tap_asyncreport.decoding import RowReader
 from tap_asyncreport.errors import ReportError, Where
+from tap_asyncreport.finished import Finished
 from tap_asyncreport.job import Unit
 from tap_asyncreport.job_repository import JobRepository
-from tap_asyncreport.planning import LanePlan, plan_lane, unit_of
+from tap_asyncreport.planning import LanePlan, Parts, plan_lane, unit_of
 from tap_asyncreport.state import Reading
 from tap_asyncreport.windows import Calendar
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from tap_asyncreport.config.only import Only
+    from tap_asyncreport.config.streams import Incremental
     from tap_asyncreport.orchestrator.task import Task
     from tap_asyncreport.run import Run
     from tap_asyncreport.stream import ReportStream
@@ -68,22 +72,29 @@ class StreamRun:
 
     # -- time
 
+    def zone(self, partition: Mapping[str, Any]) -> str:
+        """The name of a partition's time zone."""
+        return str(self._zone.render(self.scope(partition)))
+
     def calendar(self, partition: Mapping[str, Any]) -> Calendar | None:
         """The windows of a partition; None for a stream without windows."""
         if self.config.incremental is None:
             return None
-        settings = self.run.settings
-        zone = str(self._zone.render(self.scope(partition)))
+        zone = self.zone(partition)
         if zone not in self._calendars:
-            self._calendars[zone] = Calendar(
-                self.config.incremental,
-                start_date=settings.start_date,
-                end_date=settings.end_date,
-                timezone=zone,
-                now=self.run.now,
-                key=f"streams.{self.name}.incremental",
-            )
+            self._calendars[zone] = self._calendar_with(self.config.incremental, zone)
         return self._calendars[zone]
+
+    def _calendar_with(self, incremental: Incremental, zone: str) -> Calendar:
+        settings = self.run.settings
+        return Calendar(
+            incremental,
+            start_date=settings.start_date,
+            end_date=settings.end_date,
+            timezone=zone,
+            now=self.run.now,
+            key=f"streams.{self.name}.incremental",
+        )
 
     def reading(self) -> Reading:
         """How this stream's bookmarks in a given state are understood."""
@@ -98,13 +109,31 @@ class StreamRun:
 
         return Reading(self.config.replication_key, dimensions, resume_at)
 
+    def parts(self, partition: Mapping[str, Any]) -> list[Only]:
+        """The parts of a restricted run that this partition belongs to."""
+        return [part for part in self.run.settings.only if part.covers(self.name, partition)]
+
+    def _parts_calendar(self, partition: Mapping[str, Any]) -> Calendar | Parts | None:
+        calendar = self.calendar(partition)
+        parts = self.parts(partition)
+        if calendar is None or not parts:
+            return calendar
+        return Parts(calendar, [self._calendar_of(partition, part) for part in parts])
+
+    def _calendar_of(self, partition: Mapping[str, Any], part: Only) -> Calendar:
+        """The calendar of a part: its span instead of the stream's, all of it, whatever is finished."""
+        assert self.config.incremental is not None
+        changes = {"start": part.start, "end": part.end, "lookback": Step("0")}
+        given = {name: value for name, value in changes.items() if value is not None}
+        return self._calendar_with(self.config.incremental.model_copy(update=given), self.zone(partition))
+
     def plan_lane(self, partition: Mapping[str, Any]) -> LanePlan:
         """The units of one partition."""
         state = self.run.state
         return plan_lane(
             self.name,
             partition,
-            self.calendar(partition),
+            self._parts_calendar(partition),
             self.repository,
             until=state.until(self.name, partition),
             kept=state.jobs(self.name, partition),
@@ -133,8 +162,16 @@ class StreamRun:
         if calendar is None or unit.window is None:
             return
         bookmark = calendar.bookmark(unit.window)
-        if bookmark is not None:
-            self.run.state.finish(self.name, unit.partition, bookmark.value, bookmark.until)
+        if bookmark is None:
+            return
+        state = self.run.state
+        if self.run.settings.only:
+            part = Finished(unit.window.start, bookmark.until, bookmark.value)
+            whole = calendar.windows(None).windows
+            first = whole[0].start if whole else None
+            state.finish_part(self.name, unit.partition, part, first=first)
+        else:
+            state.finish(self.name, unit.partition, bookmark.value, bookmark.until)
 
     def collect(self, record: Mapping[str, Any]) -> None:
         """Remembers what other streams are partitioned by."""

@@ -147,6 +147,10 @@ class TapAsyncReport(Tap):
 
     def sync(self) -> int:
         """Syncs every selected stream; returns the exit code. Failures of streams are told, not raised."""
+        only = self.loaded.settings.only
+        for stream in self.streams.values():
+            if only and not any(part.stream in ("*", stream.name) for part in only):
+                stream.selected = False
         with self.open_run([stream for stream in self.streams.values() if stream.selected]) as run:
             self.sync_all()
         run.tell()
@@ -203,6 +207,30 @@ class TapAsyncReport(Tap):
             super().cb_test(ctx, param, value)
         except AbortedSyncFailedException as error:
             raise TapError(str(error)) from error
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """The SDK's command, with `--only`."""
+        import click
+
+        command = super().get_singer_command()
+        command.params.append(
+            click.Option(
+                ["--only"],
+                multiple=True,
+                expose_value=False,
+                callback=cls.cb_only,
+                help="Read this part only, finished or not: 'STREAM name=value START/END'; may be given several times.",
+            )
+        )
+        return command
+
+    @classmethod
+    def cb_only(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> None:  # noqa: ARG003
+        """Restricts the run to these parts, over what the configuration says."""
+        files: Files = ctx.params["config"].config
+        if value:
+            files.sources = [*files.sources, {"only": list(value)}]
 
     @classmethod
     def invoke(  # type: ignore[override]

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from tap_asyncreport.config.authenticators import Authentication, TopAuthentication
+from tap_asyncreport.config.only import Only, parts_of
 from tap_asyncreport.config.requesters import Extractor, Requester, Template
 from tap_asyncreport.config.streams import Stream
 from tap_asyncreport.config.values import ByteSize, CallRate, Duration, Model, Moment, Renders, all_defaults
@@ -117,6 +118,11 @@ class Settings(Model):
         validate_default=True,
         description="Where downloaded files wait.",
         examples=[{"max_bytes": "4 GiB"}],
+    )
+    only: Annotated[list[Only], BeforeValidator(parts_of)] = Field(
+        [],
+        description="Restricts a run to these parts, which it reads whether or not they are finished.",
+        examples=[["orders account=7 2026-01-01/2026-02-01"]],
     )
     run_report: str | None = Field(None, description="Path of the HTML page about the run.", examples=["report.html"])
     unknown_columns: Literal["include", "warn", "error"] = Field(
