@@ -22,6 +22,8 @@ MODULES = {
     "explain": "explain",
     "schema": "schema",
     "demo": "demo",
+    "plan": "plan",
+    "state": "state",
 }
 
 HELP = """A Singer tap for every API that answers "your report will be ready later", and the tools to set it up.

@@ -53,15 +53,22 @@ def state_option(*, required: bool = False) -> Callable[[Decorated], Decorated]:
     )
 
 
-def load_configuration(configs: Sequence[str], telling: Telling, *, require_secrets: bool = True) -> Loaded:
-    """The configuration that the options name; from here on its secrets are hidden, and errors know its lines."""
+def load_configuration(
+    configs: Sequence[str],
+    telling: Telling,
+    *,
+    require_secrets: bool = True,
+    over: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """The configuration that the options name, `over` it what others say; its secrets are hidden from here on."""
     from tap_asyncreport.config.loading import load
     from tap_asyncreport.config.reading import SECRETS
 
     if not configs:
         raise Unusable("no configuration was given", hint=_NO_CONFIG)
     telling.redactor.add([value for name, value in os.environ.items() if name.startswith(SECRETS)])
-    files = [config for config in configs if config != "ENV"]
+    files: list[str | Path | Mapping[str, Any]] = [config for config in configs if config != "ENV"]
+    files += [] if over is None else [over]
     loaded = load(files, environ=os.environ, parse_env="ENV" in configs, require_secrets=require_secrets)
     telling.redactor.add(loaded.settings.secrets)
     telling.sources = loaded.sources
