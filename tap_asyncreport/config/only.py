@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tap_asyncreport.config.values import Model, Moment
 
@@ -16,6 +16,8 @@ _SPAN = re.compile(r"([^/\s]*)/([^/\s]*)")
 
 class Only(Model):
     """One part: `orders account=7 2026-01-01/2026-02-01` as text, or the same as a mapping."""
+
+    model_config = ConfigDict(json_schema_extra={"type": ["object", "string"]})
 
     stream: str = Field("*", description="The stream; `*` is every stream.", examples=["orders"])
     partition: dict[str, Any] = Field({}, description="Values that a partition must have.", examples=[{"account": "7"}])
