@@ -225,6 +225,7 @@ def test_a_schema_that_cannot_be_read(told: Told) -> None:
         ("responses: [{status: true, means: fail}]", "responses.0.status: True is no status: write a code such as 429, or a range such as 4xx"),
         ("abort_requester: {request: DELETE}", "abort_requester: 'DELETE' is not `METHOD URL` with a method of GET, POST, PUT, PATCH, DELETE, HEAD"),
         ("abort_requester: {request: GET /a, json: {}, body: x}", "abort_requester: a request has one body: `json`, `form` or `body`"),
+        ("polling_requester: {request: GET /a, paginator: {type: range, count: 3}}", "polling_requester.paginator: `range` counts targets: it is for them and for the download"),
         ("abort_requester: {request: GET /a, paginator: {type: page}}", "abort_requester.paginator: `abort_requester` has no pages"),
         ("abort_requester: {request: GET /a, paginator: {type: pages}}", "abort_requester.paginator.type: it must be one of next_url, cursor, offset, page, range, byte_range\n    try: did you mean `page`?"),
         ("abort_requester: {request: GET /a, authenticator: inherited}", "abort_requester.authenticator: it must be inherit or none"),

@@ -356,6 +356,8 @@ def test_no_error_holds_a_value(templates: Templates, source: str) -> None:
         ("{{ now | in_zone('Europe/Berlin') | iso }}", "2026-01-05T13:00:00+01:00"),
         ("{{ '2026-01-01' | in_zone('America/New_York') | iso }}", "2025-12-31T19:00:00-05:00"),
         ("{{ 'a' | hash }}", "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"),
+        # RFC 4231, test case 2
+        ("{{ 'what do ya want for nothing?' | hmac('Jefe') }}", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
         ("{{ {'b': 1, 'a': 2} | hash == {'a': 2, 'b': 1} | hash }}", True),
         ("{{ 'é?' | b64 }}", "w6k/"),
         ("{{ 'a b/c&d~é' | urlencode }}", "a%20b%2Fc%26d~%C3%A9"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -45,6 +46,7 @@ def filters(zone: ZoneInfo) -> dict[str, Callable[..., Any]]:
         "iso": moments.iso,
         "in_zone": moments.in_zone,
         "hash": digest,
+        "hmac": keyed_digest,
         "b64": b64,
         "urlencode": urlencode,
         "to_json": to_json,
@@ -148,6 +150,11 @@ def _digits(text: str) -> int:
 def digest(value: Any) -> str:
     """SHA-256 in hex, of a text, or of the JSON of anything else with its keys sorted."""
     return sha256(_text(_sorted(_defined(value))).encode()).hexdigest()
+
+
+def keyed_digest(value: Any, key: Any) -> str:
+    """HMAC-SHA256 (RFC 2104) of a text in hex, for APIs that want a value signed with a secret."""
+    return hmac.new(_text(_defined(key)).encode(), _text(_defined(value)).encode(), "sha256").hexdigest()
 
 
 def _sorted(value: Any) -> Any:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 from tap_asyncreport.config.authenticators import Jwt, OAuth2
 from tap_asyncreport.config.checks.draft import Draft, StreamDraft, requesters
-from tap_asyncreport.config.requesters import ByteRange, Cursor, DownloadRetriever, Requester, Rule
+from tap_asyncreport.config.requesters import ByteRange, Cursor, DownloadRetriever, Range, Requester, Rule
 from tap_asyncreport.config.sources import Keys
 from tap_asyncreport.config.streams import Stream
 from tap_asyncreport.errors import Problem
 from tap_asyncreport.templates import BadTemplate, Templates
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|\{\{|\{%")
-_PAGED = ("download_target_requester", "download_retriever", "creation_requester", "partitions")
+_PAGED = ("polling_requester", "download_target_requester", "download_retriever", "creation_requester", "partitions")
 _GRANTS = {
     "refresh_token": ("refresh_token",),
     "password": ("username", "password"),
@@ -102,6 +102,8 @@ def _paginator(draft: Draft, keys: Keys, requester: Requester) -> Iterator[Probl
         yield draft.teller.at((*keys, "paginator"), f"`{section}` has no pages")
     elif isinstance(requester.paginator, ByteRange) and section != "download_retriever":
         yield draft.teller.at((*keys, "paginator"), "`byte_range` is for the download only")
+    elif isinstance(requester.paginator, Range) and section == "polling_requester":
+        yield draft.teller.at((*keys, "paginator"), "`range` counts targets: it is for them and for the download")
 
 
 def _rule(draft: Draft, keys: Keys, rule: Rule, templates: Templates) -> Iterator[Problem]:
