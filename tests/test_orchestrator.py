@@ -480,6 +480,37 @@ def test_links_that_follow_a_job_that_is_made_again_are_dropped_with_it() -> Non
     assert {} == stage.kept.jobs
 
 
+@pytest.mark.promise(8)
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_later_link_is_never_left_in_state_without_the_links_before_it(keeps: bool) -> None:
+    """To the next run it would say that they were written."""
+    script = {
+        ("poll", "1"): [completed(follow=unit(1, link=1))],
+        ("download", "1"): [after(5.0, answer(Means.FAIL))],
+        ("poll", "1.1"): [running()] * 99,
+    }
+    stage = Stage(unit(1), script=script, timeout=2.0, keep_on_timeout=keeps, deletes=True).play()
+
+    assert {} == stage.kept.jobs
+    assert ["r1", "r2"] == sorted(line.split()[2] for line in stage.calls("delete"))
+
+
+@pytest.mark.promise(8)
+def test_a_link_that_is_just_being_created_when_its_chain_begins_anew_is_dropped_and_waited_for() -> None:
+    script = {
+        ("poll", "r1"): [completed(follow=unit(1, link=1))],
+        ("create", "1.1"): [after(5.0, ok())],
+        ("download", "r1"): [answer(Means.JOB_GONE, code=404)],
+        ("poll", "r2"): [answer(Means.FAIL)] * 9,
+    }
+    stage = Stage(unit(1), script=script, aborts=True, deletes=True).play()
+
+    assert ["0 create 1", "0.25 create 1.1", "6.25 create 1"] == stage.calls("create")
+    assert ["5.25 abort r2"] == stage.calls("abort")
+    assert ["creating", "created", "dropped"] == stage.kinds("r2")[:3]
+    assert ["6.5 write 1"] == stage.calls("write")
+
+
 # -- promise 10: failure is red and local
 
 

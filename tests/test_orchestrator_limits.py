@@ -207,6 +207,14 @@ def test_busy_waits_as_long_as_the_api_says() -> None:
 
 
 @pytest.mark.promise(7)
+def test_a_job_that_is_left_to_the_next_run_makes_no_place_for_another() -> None:
+    script = {("poll", "a1"): [retry(86400.0)], ("create", "b1"): [busy(wait=50.0)]}
+    stage = Stage([unit(1, account="a"), unit(1, account="b")], script=script).play()
+
+    assert [0, 50] == stage.times("create", "b1")
+
+
+@pytest.mark.promise(7)
 def test_busy_for_ever_is_bounded_by_the_timeout_and_fails_the_stream() -> None:
     stage = Stage(
         [*days(1, 2, account="a"), *days(1, 2, account="b")], script={("create", "*"): [busy()] * 99}, timeout=100.0
@@ -378,6 +386,17 @@ def test_after_a_quota_a_failed_job_is_not_made_again() -> None:
     assert [0] == stage.times("create", "1")
     assert 0.25 == stage.now
     assert stage.lane_error() is not None
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("late", [busy(), busy(counts=True), retry(), answer(Means.FAIL), answer(Means.QUOTA_EXHAUSTED)])
+def test_a_creation_that_is_refused_after_the_quota_is_not_repeated(late) -> None:
+    stage = Stage(days(1, 2), script={("create", "1"): [after(1.0, late)], ("create", "2"): [answer(Means.QUOTA_EXHAUSTED)]}).play()
+
+    assert ["0 create 1", "0 create 2"] == stage.log
+    assert stage.lane_error() is not None
+    assert stage.idle
+    assert 0 == stage.orchestrator.slots.alive
 
 
 @pytest.mark.promise(7)

@@ -130,6 +130,27 @@ def test_a_discarded_job_leaves_the_state_unless_it_may_be_alive(alive, options,
 
 
 @pytest.mark.promise(8)
+def test_a_later_link_that_is_discarded_leaves_the_state_whatever_becomes_of_it() -> None:
+    stage = Stage(unit(1), deletes=True, script={("delete", "old1"): [answer(Means.FAIL)]})
+    link = unit(1, link=1)
+    stage.kept.jobs["old1"] = Job(link)
+    stage.orchestrator.discard_job("orders", link, Job(link, id="old1"), alive=True, now=0.0)
+    stage.play()
+
+    assert {} == stage.kept.jobs
+
+
+@pytest.mark.promise(7)
+def test_a_window_that_waits_for_a_cancel_passes_its_slot_on() -> None:
+    stage = Stage(days(1, 4), max_concurrent=2, deletes=True, script={("delete", "old1"): [after(5.0, ok())]})
+    stage.at(0.1, lambda: stage.orchestrator.discard_job("orders", unit(3), Job(unit(3), id="old1"), alive=True, now=0.1))
+    stage.play()
+
+    assert [0.25] == stage.times("create", "4")
+    assert [5.1] == stage.times("create", "3")
+
+
+@pytest.mark.promise(8)
 def test_the_orchestrator_says_while_it_cleans_up() -> None:
     stage = Stage(unit(2), deletes=True)
     stage.orchestrator.discard_job("orders", unit(1), Job(unit(1), id="old1"), alive=True, now=0.0)
