@@ -88,7 +88,8 @@ def plan_lane(
         if entry is not None:
             plan.adopted[unit] = adopter.adopt(unit, entry)
     for entry in kept:
-        if not any(entry is each for each in placed):
+        mine = not isinstance(calendar, Parts) or _overlaps(window_of(entry), windows)
+        if mine and not any(entry is each for each in placed):
             unit = unit_of(stream, partition, window_of(entry), calendar, entry)
             plan.stale.append((unit, adopter.adopt(unit, entry), not entry.get("written")))
     return plan
@@ -98,6 +99,13 @@ def breadth_first(plans: Sequence[LanePlan]) -> Iterator[Unit]:
     """All units, every partition's first window before anyone's second."""
     for row in zip_longest(*(plan.units for plan in plans)):
         yield from (unit for unit in row if unit is not None)
+
+
+def _overlaps(window: Window | None, windows: Sequence[Window | None]) -> bool:
+    """Whether a window lies in the way of one of these; a job elsewhere is no business of a restricted run."""
+    return window is not None and any(
+        other is not None and window.start < other.end and other.start < window.end for other in windows
+    )
 
 
 def window_of(kept: Mapping[str, Any]) -> Window | None:

@@ -62,6 +62,17 @@ def test_the_states_of_parts_merge_into_the_state_of_the_whole(tap: Process) -> 
     assert "2026-01-01" == merge_states(parts[:2])["bookmarks"]["clicks"]["replication_key_value"]
 
 
+def test_a_part_leaves_the_jobs_of_other_parts_alone(tap: Process) -> None:
+    with FakeApi(script=lambda job, k: "DONE" if job.spec["from"] < "2026-01-03" else "RUNNING", rows=ROWS) as api:
+        keeping = stream(jobs={"poll_interval": "50ms", "poll_backoff": 1, "timeout": "500ms"})
+        first = tap.run(config(api, keeping))
+        (kept,) = first.jobs("clicks")
+        second = tap.run(config(api, keeping), "--only", "clicks 2026-01-01/2026-01-02", state=first.state)
+
+    assert [kept] == second.jobs("clicks")
+    assert [] == api.calls("abort")
+
+
 def test_only_comes_from_the_environment_and_leaves_other_streams_as_they_were(tmp_path: Path) -> None:
     tap = Process(tmp_path, {"TAP_ASYNCREPORT_ONLY": "clicks account=7 2026-01-01/2026-01-02"})
     partitions = [{"name": "account", "values": ["7", "8"]}]
