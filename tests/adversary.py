@@ -1,97 +1,40 @@
-"""An API that does its worst to a pure orchestrator, over deaths and restarts, and the rules that must hold all the same."""
+"""An API that does its worst to a pure orchestrator, over deaths and restarts."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
 from typing import Any
 
-from orchestra import FIRST_DAY, Kept, answer, busy, completed, failed, halves, ok, retry, running, skipped
+from orchestra import FIRST_DAY, Kept, answer, completed, halves, ok, retry, running
+from rules import Rules
+from worst import (
+    CLEAN_UPS,
+    CREATIONS,
+    DAY,
+    DOWNLOADS,
+    EPSILON,
+    LAST,
+    PLAIN,
+    POLLS,
+    TARGETS,
+    WORST,
+    AtApi,
+    Place,
+    Setting,
+)
 
-from tap_asyncreport.errors import DecodeError, JobError
-from tap_asyncreport.job import Job, JobEvent, JobEventKind, JobStatus, Means, Outcome, Unit, Window
+from tap_asyncreport.errors import DecodeError
+from tap_asyncreport.job import Job, JobEvent, JobEventKind, Means, Outcome, Unit, Window
 from tap_asyncreport.orchestrator import Orchestrator
-from tap_asyncreport.orchestrator.budgets import SHORTEST_WAIT, Budget
-from tap_asyncreport.orchestrator.cleaning import CANCEL_WATCH
 from tap_asyncreport.orchestrator.task import CleanUp, Command, Phase, Task, Verb
 
-DAY = timedelta(days=1)
-LAST = FIRST_DAY + 3 * DAY
-EPSILON = 1e-6
-Place = tuple[str, str]
-
-# What the API may say, by call; what stands first is what a good API says.
-CREATIONS = ("ok", "ok", "ok", "ok", "retry", "wait", "429", "busy", "busy_wait", "known", "duplicate", "quota", "fail", "empty", "skip", "too_large", "lost")
-POLLS = ("completed", "completed", "running", "running", "running_wait", "failed", "timed_out", "skipped", "retry", "wait", "wait_long", "gone", "fail", "too_large", "empty", "quota", "skip")
-TARGETS = ("ok", "ok", "ok", "retry", "not_ready", "gone", "fail", "empty", "too_large", "quota", "wait")
-DOWNLOADS = ("ok", "ok", "ok", "retry", "piece", "not_ready", "link_expired", "gone", "fail", "empty", "too_large", "quota")
-CLEAN_UPS = ("ok", "ok", "slow", "retry", "fail")
-WORST = max(len(CREATIONS), len(POLLS), len(DOWNLOADS))
-
-PLAIN: dict[str, Outcome] = {
-    "ok": ok(),
-    "running": running(),
-    "running_wait": running(wait=2.0),
-    "completed": completed(),
-    "failed": failed(),
-    "timed_out": Outcome(Means.OK, status=JobStatus.TIMED_OUT, word="EXPIRED", error=JobError("timed out")),
-    "skipped": skipped(),
-    "retry": retry(),
-    "wait": retry(3.0),
-    "wait_long": retry(1000.0),
-    "429": retry(2.0, code=429),
-    "busy": busy(),
-    "busy_wait": busy(wait=4.0),
-    "known": busy(counts=True),
-    "duplicate": answer(Means.DUPLICATE),
-    "quota": answer(Means.QUOTA_EXHAUSTED),
-    "fail": answer(Means.FAIL, code=400),
-    "lost": answer(Means.FAIL, code=504),
-    "empty": answer(Means.EMPTY),
-    "skip": answer(Means.SKIP_PARTITION),
-    "too_large": answer(Means.TOO_LARGE),
-    "gone": answer(Means.JOB_GONE, code=404),
-    "not_ready": answer(Means.NOT_READY),
-    "link_expired": answer(Means.LINK_EXPIRED, code=403),
-    "no_room": Outcome(Means.NO_ROOM),
-}
+__all__ = ["WORST", "Adversary", "Setting"]
 
 
-@dataclass(eq=False)
-class AtApi:
-    """A job as the API has it."""
-
-    id: str
-    unit: Unit
-    born: float
-    alive: bool = True
-    fate: str = "running"
-    orphan: bool = False
-    cancelled_at: float | None = None
-    aborted: bool = False
-    deleted: bool = False
-
-    def end(self, fate: str) -> None:
-        self.alive, self.fate = False, fate
-
-    def overlaps(self, unit: Unit) -> bool:
-        one, other = self.unit.window, unit.window
-        return self.unit.lane == unit.lane and one.start < other.end and other.start < one.end
-
-
-@dataclass
-class Setting:
-    """What is configured."""
-
-    limit: int = 2
-    chains: bool = False
-    budgets: dict[str, Budget] = field(default_factory=dict)
-    spool: int = 2
-
-
-class Adversary:
+class Adversary(Rules):
     """Plays a run after another; every step checks the rules. `now` is one timeline over all runs."""
 
     def __init__(self, setting: Setting) -> None:
@@ -163,8 +106,6 @@ class Adversary:
         return units, adopted, stale
 
     def _days(self, lane: Place, start: datetime, end: datetime) -> list[Unit]:
-        import json
-
         units = []
         while start < end:
             to = min(end, FIRST_DAY + ((start - FIRST_DAY) // DAY + 1) * DAY)
@@ -238,7 +179,10 @@ class Adversary:
         if not self.flying:
             return
         command = self.flying.pop(index % len(self.flying))
-        outcomes = [self._outcome(command, item, job, choice + n) for n, (item, job) in enumerate(zip(command.items, command.jobs, strict=True))]
+        outcomes = [
+            self._outcome(command, item, job, choice + n)
+            for n, (item, job) in enumerate(zip(command.items, command.jobs, strict=True))
+        ]
         self.run.answered(command, outcomes, self.now)
         self.pump()
 
@@ -289,7 +233,11 @@ class Adversary:
     def _poll(self, task: Task, job: AtApi, word: str) -> Outcome:
         if not task.budget.polls:
             return completed()
-        if not job.alive and word in ("running", "running_wait", "too_large", "completed", "skipped", "fail", "empty") and job.fate != "running":
+        if (
+            not job.alive
+            and word in ("running", "running_wait", "too_large", "completed", "skipped", "fail", "empty")
+            and job.fate != "running"
+        ):
             word = {"completed": "completed", "empty": "empty", "gone": "gone"}.get(job.fate, "failed")
         if word == "too_large" and not (task.budget.aborts or task.budget.deletes):
             self.ended += 1
@@ -371,11 +319,12 @@ class Adversary:
                 self.let_go.add(job)
         if event.kind in (JobEventKind.DROPPED, JobEventKind.WRITTEN):
             self.put_down.add(job)
-        if event.kind is JobEventKind.DROPPED and not self._budget(event.unit).aborts and not self._budget(event.unit).deletes:
+        if (
+            event.kind is JobEventKind.DROPPED
+            and not self._budget(event.unit).aborts
+            and not self._budget(event.unit).deletes
+        ):
             self.let_go.add(job)
-
-    def _budget(self, unit: Unit) -> Budget:
-        return self.setting.budgets[unit.stream]
 
     def _written(self, task: Task) -> None:
         """Exactly the next rows of the lane, from a job that is really done."""
@@ -389,102 +338,3 @@ class Adversary:
         else:
             self.links[unit.lane] += 1
         self.run.written(task, 1, self.now)
-
-    # -- the rules
-
-    def _counts(self, job: AtApi) -> bool:
-        """Whether a live job takes a slot: not one that nobody can know of, or that was let go of for a reason."""
-        if job.orphan or job.id in self.let_go:
-            return False
-        if job.cancelled_at is not None and self.now >= job.cancelled_at + CANCEL_WATCH - EPSILON:
-            return False
-        return not (job.id not in self.own and job.id not in self.put_down and job.id not in self.kept.jobs)
-
-    def _issued(self, command: Command) -> None:
-        for item, job in zip(command.items, command.jobs, strict=True):
-            key = job.unit if command.verb is Verb.CREATE else job.id
-            self._check_wait(command.verb, key)
-            self.calls[command.verb, str(key)] += 1
-            if command.verb is Verb.CREATE:
-                self._check_limits(job.unit)
-            elif isinstance(item, CleanUp):
-                self._check_clean_up(command.verb, str(job.id))
-        assert len(command.items) <= max(1, self._budget(command.jobs[0].unit).batch)
-        if command.verb is Verb.DOWNLOAD and command.urgent:
-            flying = [each for each in self.flying if each.urgent and each.items[0].phase is not Phase.ENDED]
-            assert not flying, "one urgent download at a time"
-
-    def _check_wait(self, verb: Verb, key: Any) -> None:
-        last = self.last_call.get((verb, key))
-        self.last_call[verb, key] = self.now
-        if last is None or self.now - last >= SHORTEST_WAIT - EPSILON or verb is Verb.DOWNLOAD:
-            return
-        word, ended = self.said.get(key, ("", 0))
-        assert verb is Verb.CREATE and word in ("busy", "busy_wait"), f"every wait waits: {verb} {key}"
-        assert ended < self.ended, "busy waits for a job that ends"
-
-    def _check_limits(self, unit: Unit) -> None:
-        alive = [job for job in self.api.values() if job.alive and self._counts(job) and not self._past(job)]
-        coming = [command.jobs[0].unit for command in self.flying if command.verb is Verb.CREATE] + [unit]
-        units = [job.unit for job in alive] + coming
-        budget = self._budget(unit)
-        assert len(units) <= self.setting.limit, f"at most {self.setting.limit} alive: {alive} {coming}"
-        own = [each for each in units if each.stream == unit.stream]
-        assert budget.max_concurrent is None or len(own) <= budget.max_concurrent
-        for name, bound in budget.max_concurrent_per.items():
-            assert len([each for each in own if each.partition[name] == unit.partition[name]]) <= bound
-
-    def _past(self, job: AtApi) -> bool:
-        """A job that is left to the next run is watched until its deadline, no longer."""
-        return job.id in self.kept.jobs and self.now >= self.deadline(job) - EPSILON
-
-    def deadline(self, job: AtApi) -> float:
-        tasks = [t for w in self.run.streams.values() for lane in w.lanes.values() for t in lane if t.job and t.job.id == job.id]
-        watched = [item.watch_until or 0.0 for item in self.run._clean_ups if item.job.id == job.id]
-        return max([t.deadline for t in tasks] + watched, default=0.0)
-
-    def _check_clean_up(self, verb: Verb, job: str) -> None:
-        if verb is Verb.POLL:
-            return
-        written = any(e.kind is JobEventKind.WRITTEN and e.job is not None and e.job.id == job for e in self.told)
-        kept = any(e.kind is JobEventKind.KEPT and e.job is not None and e.job.id == job for e in self.told)
-        assert written or not kept, f"{verb} of {job}, which is kept"
-        assert self.calls[verb, job] <= 2, f"{verb} of {job}: twice at most"
-        assert job in self.own or job in self.put_down, "only jobs of our own"
-        if verb is Verb.ABORT:
-            assert job not in self.seen_completed, "no abort of what is completed"
-            assert not self.calls[Verb.DELETE, job], "abort, then delete"
-
-    def _check_slots(self) -> None:
-        lanes = [lane for work in self.run.streams.values() for lane in work.lanes.values()]
-        held = [task for lane in lanes for task in lane if task.slot]
-        held += [c.items[0] for c in self.flying if c.verb is Verb.CREATE and c.items[0].phase is Phase.ENDED]
-        assert self.run.slots.alive == len(held) + sum(item.slot for item in self.run._clean_ups), "no slot leaks"
-        for work in self.run.streams.values():
-            assert work.open_tasks == sum(len(list(lane)) for lane in work.lanes.values())
-
-    def _check_end(self) -> None:
-        for name, work in self.run.streams.items():
-            for key, lane in work.lanes.items():
-                done = self.until[name, key] == LAST
-                assert done or self.stopped or lane.error is not None or (name, key) in self.skipped, f"{name} {key}: red or done"
-                assert lane.head is None
-        for job in self.api.values():
-            in_state = job.id in self.kept.jobs
-            if job.alive and not job.orphan and job.id in self.own:
-                budget = self._budget(job.unit)
-                tried = self.calls[Verb.ABORT, job.id] or self.calls[Verb.DELETE, job.id]
-                hopeless = job.unit.link and (tried or not (budget.aborts or budget.deletes))
-                assert in_state or job.aborted or job.deleted or hopeless, f"{job} is left behind"
-            if job.id in self.own and self._budget(job.unit).deletes and not in_state:
-                assert self.calls[Verb.DELETE, job.id], f"{job} is deleted"
-        self._check_last_words()
-
-    def _check_last_words(self) -> None:
-        """One word about the delete after each WRITTEN, where the stream deletes."""
-        for job in self.own:
-            kinds = [e.kind for e in self.told if e.job is not None and e.job.id == job]
-            if JobEventKind.WRITTEN in kinds:
-                rest = kinds[kinds.index(JobEventKind.WRITTEN) + 1 :]
-                assert len(rest) == self._budget(self.api[job].unit).deletes, f"{job}: {rest}"
-                assert set(rest) <= {JobEventKind.DELETED, JobEventKind.WARNING}

@@ -51,7 +51,9 @@ def skipped() -> Outcome:
 
 
 def answer(means: Means, wait: float | None = None, code: int = 503, **more: Any) -> Outcome:
-    return Outcome(means, wait=wait, error=RequestError(f"the API answered {code}", where=Where(status_code=code)), **more)
+    return Outcome(
+        means, wait=wait, error=RequestError(f"the API answered {code}", where=Where(status_code=code)), **more
+    )
 
 
 def retry(wait: float | None = None, code: int = 503, **more: Any) -> Outcome:
@@ -237,7 +239,10 @@ class Stage:
 
     def _take_up(self, command: Command) -> None:
         jobs = [self._name(command, job) for job in command.jobs]
-        self._say(f"{CALLS[command.verb]} {' '.join(jobs)}" + (" urgent" if command.urgent and self.orchestrator.spool_full else ""))
+        self._say(
+            f"{CALLS[command.verb]} {' '.join(jobs)}"
+            + (" urgent" if command.urgent and self.orchestrator.spool_full else "")
+        )
         answers = [self._answer(command.verb, job) for job in command.jobs]
         seconds = max(each[0] for each in answers)
         outcomes = [each[1] for each in answers]

@@ -43,7 +43,11 @@ class Machine(RuleBasedStateMachine):
     """Hypothesis chooses what happens next; the adversary knows the rules."""
 
     @initialize(
-        limit=st.integers(1, 3), orders=budgets, users=st.none() | budgets, chains=st.booleans(), spool=st.sampled_from([1, 2, 99])
+        limit=st.integers(1, 3),
+        orders=budgets,
+        users=st.none() | budgets,
+        chains=st.booleans(),
+        spool=st.sampled_from([1, 2, 99]),
     )
     def begin(self, limit: int, orders: Budget, users: Budget | None, chains: bool, spool: int) -> None:
         streams = {"orders": orders} if users is None else {"orders": orders, "users": users}
@@ -80,7 +84,11 @@ class Machine(RuleBasedStateMachine):
     def put(self, readable: bool) -> None:
         self.play.put(readable=readable)
 
-    @rule(what=st.sampled_from(["no", "no", "no", "no", "no", "no", "interrupt", "crash", "crash with a job nobody knows", "end"]))
+    @rule(
+        what=st.sampled_from(
+            ["no", "no", "no", "no", "no", "no", "interrupt", "crash", "crash with a job nobody knows", "end"]
+        )
+    )
     @precondition(lambda self: self.crashes < 3 and not self.play.stopped)
     def disturb(self, what: str) -> None:
         if what == "interrupt":

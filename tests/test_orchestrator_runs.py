@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from orchestra import Stage, after, answer, busy, completed, days, failed, ok, retry, running, unit
+from orchestra import Stage, after, answer, completed, days, failed, ok, retry, running, unit
 
 from tap_asyncreport.errors import LoginError
-from tap_asyncreport.job import Job, Means, Outcome, Unit
+from tap_asyncreport.job import Job, Means, Unit
 from tap_asyncreport.orchestrator import Orchestrator
 from tap_asyncreport.orchestrator.budgets import Budget
-from tap_asyncreport.orchestrator.task import Command, Verb
-from tap_asyncreport.response import Response
 
 
 def left_behind(*units: Unit, attempt: int = 1) -> dict[Unit, Job]:
@@ -49,7 +47,11 @@ def test_an_adopted_job_has_a_whole_timeout_from_its_adoption() -> None:
 
 @pytest.mark.promise(8)
 def test_an_adopted_job_that_is_gone_is_made_again_and_no_attempt_is_spent() -> None:
-    script = {("poll", "old1"): [answer(Means.JOB_GONE, code=404)], ("poll", "r1"): [failed()], ("poll", "r2"): [failed()]}
+    script = {
+        ("poll", "old1"): [answer(Means.JOB_GONE, code=404)],
+        ("poll", "r1"): [failed()],
+        ("poll", "r2"): [failed()],
+    }
     stage = stage_with(left_behind(unit(1), attempt=3), script=script, max_attempts=2).play()
 
     assert 2 == len(stage.calls("create"))
@@ -67,7 +69,9 @@ def test_an_adopted_job_that_failed_is_the_attempt_that_it_was() -> None:
 @pytest.mark.promise(8)
 def test_more_jobs_than_the_limit_are_all_adopted_and_nothing_is_started_until_there_is_a_slot() -> None:
     adopted = left_behind(*days(1, 4))
-    stage = stage_with(adopted, unit(5), limit=2, script={("poll", str(day)): [running()] * (5 - day) for day in range(1, 4)}).play()
+    stage = stage_with(
+        adopted, unit(5), limit=2, script={("poll", str(day)): [running()] * (5 - day) for day in range(1, 4)}
+    ).play()
 
     assert [4.75] == stage.times("create", "5"), "when the third of them has ended"
     assert ["1", "2", "3", "4", "5"] == written(stage)
@@ -75,7 +79,12 @@ def test_more_jobs_than_the_limit_are_all_adopted_and_nothing_is_started_until_t
 
 @pytest.mark.promise(8)
 def test_a_job_nobody_waits_for_is_aborted_and_deleted_before_its_window_gets_another() -> None:
-    stage = Stage(unit(1), script={("abort", "old1"): [after(2.0, ok())], ("poll", "old1"): [running(), answer(Means.FAIL)]}, aborts=True, deletes=True)
+    stage = Stage(
+        unit(1),
+        script={("abort", "old1"): [after(2.0, ok())], ("poll", "old1"): [running(), answer(Means.FAIL)]},
+        aborts=True,
+        deletes=True,
+    )
     stage.orchestrator.discard_job("orders", unit(1), Job(unit(1), id="old1"), alive=True, now=0.0)
     stage.kept.jobs["old1"] = Job(unit(1))
     stage.play()
@@ -87,7 +96,9 @@ def test_a_job_nobody_waits_for_is_aborted_and_deleted_before_its_window_gets_an
 
 @pytest.mark.promise(8)
 def test_other_windows_do_not_wait_for_a_job_that_is_discarded() -> None:
-    stage = Stage(days(1, 2), script={("abort", "old1"): [after(2.0, ok())], ("poll", "old1"): [answer(Means.FAIL)]}, aborts=True)
+    stage = Stage(
+        days(1, 2), script={("abort", "old1"): [after(2.0, ok())], ("poll", "old1"): [answer(Means.FAIL)]}, aborts=True
+    )
     stage.orchestrator.discard_job("orders", unit(1), Job(unit(1), id="old1"), alive=True, now=0.0)
     stage.play()
 
@@ -97,7 +108,12 @@ def test_other_windows_do_not_wait_for_a_job_that_is_discarded() -> None:
 
 @pytest.mark.promise(8)
 def test_a_job_that_is_discarded_has_a_slot_until_it_is_over() -> None:
-    stage = Stage(days(2, 3), limit=1, script={("abort", "old1"): [after(2.0, ok())], ("poll", "old1"): [answer(Means.FAIL)]}, aborts=True)
+    stage = Stage(
+        days(2, 3),
+        limit=1,
+        script={("abort", "old1"): [after(2.0, ok())], ("poll", "old1"): [answer(Means.FAIL)]},
+        aborts=True,
+    )
     stage.orchestrator.discard_job("orders", unit(1), Job(unit(1), id="old1"), alive=True, now=0.0)
     stage.play()
 
@@ -143,7 +159,9 @@ def test_a_later_link_that_is_discarded_leaves_the_state_whatever_becomes_of_it(
 @pytest.mark.promise(7)
 def test_a_window_that_waits_for_a_cancel_passes_its_slot_on() -> None:
     stage = Stage(days(1, 4), max_concurrent=2, deletes=True, script={("delete", "old1"): [after(5.0, ok())]})
-    stage.at(0.1, lambda: stage.orchestrator.discard_job("orders", unit(3), Job(unit(3), id="old1"), alive=True, now=0.1))
+    stage.at(
+        0.1, lambda: stage.orchestrator.discard_job("orders", unit(3), Job(unit(3), id="old1"), alive=True, now=0.1)
+    )
     stage.play()
 
     assert [0.25] == stage.times("create", "4")
@@ -231,7 +249,12 @@ def test_an_interruption_keeps_live_jobs_where_on_exit_says_so() -> None:
 @pytest.mark.promise(9)
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_job_that_is_just_being_created_is_dealt_with_when_its_answer_comes(keeps: bool) -> None:
-    stage = Stage(days(1, 2), script={("create", "1"): [after(3.0, ok())], ("create", "2"): [after(3.0, answer(Means.FAIL))]}, aborts=True, keep_on_exit=keeps)
+    stage = Stage(
+        days(1, 2),
+        script={("create", "1"): [after(3.0, ok())], ("create", "2"): [after(3.0, answer(Means.FAIL))]},
+        aborts=True,
+        keep_on_exit=keeps,
+    )
     stage.at(1.0, lambda: stage.orchestrator.interrupt(1.0))
     stage.play(until=2.0)
     assert not stage.idle
@@ -245,7 +268,11 @@ def test_a_job_that_is_just_being_created_is_dealt_with_when_its_answer_comes(ke
 
 @pytest.mark.promise(9)
 def test_late_answers_of_other_calls_change_nothing() -> None:
-    script = {("poll", "1"): [after(5.0, completed())], ("download", "2"): [after(5.0, ok())], ("targets", "3"): [after(5.0, ok())]}
+    script = {
+        ("poll", "1"): [after(5.0, completed())],
+        ("download", "2"): [after(5.0, ok())],
+        ("targets", "3"): [after(5.0, ok())],
+    }
     stage = interrupted(1.0, days(1, 3), script=script)
 
     assert 3 == len(stage.kept.jobs)
@@ -297,7 +324,10 @@ def test_a_busy_stream_and_waiting_tasks_end_with_the_run() -> None:
 
 @pytest.mark.promise(9)
 def test_a_refused_login_fails_every_stream_that_has_work() -> None:
-    stage = Stage([*days(1, 2), unit(1, "users"), unit(1, "done")], script={("poll", "*"): [running()] * 99, ("poll", "done:1"): [completed()]})
+    stage = Stage(
+        [*days(1, 2), unit(1, "users"), unit(1, "done")],
+        script={("poll", "*"): [running()] * 99, ("poll", "done:1"): [completed()]},
+    )
     refused = LoginError("the API refused the credentials")
     stage.at(2.0, lambda: stage.orchestrator.fail_all(refused, 2.0))
     stage._take = lambda: stage.orchestrator.take("done", stage.now)
@@ -335,69 +365,3 @@ def test_five_thousand_jobs_cost_less_than_a_second() -> None:
             now = max(now, orchestrator.next_due() or now)
         assert 5_000 == done
         assert time.process_time() - began < 3.0, "one second where nobody else computes"
-
-
-# -- promise 1: what the first of several creation steps made
-
-
-class TwoSteps(Stage):
-    """Creations whose first step is always answered; the script says what came of the second."""
-
-    def _answered(self, command: Command, outcomes: list[Outcome]) -> None:
-        for job in command.jobs if command.verb is Verb.CREATE else ():
-            job.creation_responses["first"] = Response({"id": "part"})
-            if outcomes[0].means is Means.OK:
-                job.creation_response = Response({"id": "whole"})
-        super()._answered(command, outcomes)
-
-
-def parts(**options) -> TwoSteps:
-    return TwoSteps(days(1, 1), **{"deletes": True, **options})
-
-
-@pytest.mark.promise(1)
-@pytest.mark.parametrize("means", [Means.FAIL, Means.QUOTA_EXHAUSTED, Means.SKIP_PARTITION, Means.EMPTY])
-def test_a_job_made_in_part_is_cleaned_up_whatever_the_second_step_came_to(means: Means) -> None:
-    stage = parts(script={("create", "1"): [answer(means)]}, aborts=True).play()
-
-    assert ["0 abort None", "0 delete None"] == stage.calls("abort", "delete")
-    assert ({}, True) == (stage.kept.jobs, stage.idle)
-    assert not {"aborted", "deleted"} & set(stage.kinds())
-
-
-@pytest.mark.promise(1)
-def test_a_job_made_in_part_is_kept_while_its_creation_goes_on() -> None:
-    stage = parts(script={("create", "1"): [retry(), busy(), ok()]}).play()
-
-    assert ["create", "create", "create", "poll", "targets", "download", "write", "delete"] == [
-        line.split()[1] for line in stage.log
-    ]
-    assert ["delete r1"] == [line.split(" ", 1)[1] for line in stage.calls("delete")]
-
-
-@pytest.mark.promise(1)
-def test_halves_are_made_when_the_part_is_let_go() -> None:
-    stage = parts(script={("create", "1"): [answer(Means.TOO_LARGE)]}).play()
-
-    assert 1 == len([line for line in stage.calls("delete") if line.endswith("None")])
-    assert ["1+0.5", "1.5+0.5"] == written(stage)
-
-
-@pytest.mark.promise(1)
-def test_a_part_is_cleaned_up_when_the_run_is_interrupted() -> None:
-    waiting = parts(script={("create", "1"): [retry()] * 9})
-    waiting.at(0.5, lambda: waiting.orchestrator.interrupt(0.5)).play()
-    under_way = parts(script={("create", "1"): [after(2.0, answer(Means.FAIL))]})
-    under_way.at(0.5, lambda: under_way.orchestrator.interrupt(0.5)).play()
-
-    assert ["0.5 delete None"] == waiting.calls("delete")
-    assert ["2 delete None"] == under_way.calls("delete")
-    assert (True, True) == (waiting.idle, under_way.idle)
-
-
-@pytest.mark.promise(1)
-def test_a_part_that_cannot_be_deleted_is_a_warning() -> None:
-    stage = parts(script={("create", "1"): [answer(Means.FAIL)], ("delete", "1"): [answer(Means.FAIL)]}).play()
-
-    assert 1 == stage.kinds().count("warning")
-    assert "the API answered 503" in str(stage.lane_error())

@@ -16,7 +16,9 @@ LONG = [running()] * 9_999
 
 @pytest.mark.promise(4)
 def test_polls_grow_apart_up_to_the_longest_wait() -> None:
-    stage = Stage(unit(1), script={("poll", "1"): [running()] * 7}, poll_interval=2.0, poll_backoff=2.0, poll_interval_max=10.0).play()
+    stage = Stage(
+        unit(1), script={("poll", "1"): [running()] * 7}, poll_interval=2.0, poll_backoff=2.0, poll_interval_max=10.0
+    ).play()
 
     assert [0.25, 2.25, 6.25, 14.25, 24.25, 34.25, 44.25, 54.25] == stage.times("poll", "r1")
 
@@ -41,7 +43,9 @@ def test_jitter_only_shortens_and_by_a_tenth_at_most() -> None:
 @pytest.mark.promise(4)
 @pytest.mark.parametrize("interval", [0.0, 0.001])
 def test_no_interval_makes_a_hot_loop(interval: float) -> None:
-    stage = Stage(unit(1), script={("poll", "1"): [running()] * 10}, poll_interval=interval, poll_interval_max=interval).play()
+    stage = Stage(
+        unit(1), script={("poll", "1"): [running()] * 10}, poll_interval=interval, poll_interval_max=interval
+    ).play()
 
     times = stage.times("poll", "r1")
     assert SHORTEST_WAIT == pytest.approx(min(after - before for before, after in zip(times, times[1:])))
@@ -49,7 +53,9 @@ def test_no_interval_makes_a_hot_loop(interval: float) -> None:
 
 @pytest.mark.promise(4)
 def test_an_error_delays_the_next_poll_and_nothing_else() -> None:
-    stage = Stage(unit(1), script={("poll", "1"): [running(), retry(), retry(code=429), retry(), running()]}, poll_backoff=1.0).play()
+    stage = Stage(
+        unit(1), script={("poll", "1"): [running(), retry(), retry(code=429), retry(), running()]}, poll_backoff=1.0
+    ).play()
 
     assert [0.25, 1.25, 2.25, 3.25, 4.25, 5.25] == stage.times("poll", "r1")
     assert 1 == len(stage.calls("create"))
@@ -97,7 +103,9 @@ def test_a_creation_that_is_told_to_wait_longer_than_a_job_may_take_ends_at_once
     stage = Stage(unit(1), script={("create", "1"): [retry(86400.0, code=429)]}, timeout=3600.0).play()
 
     assert ["0 create 1"] == stage.log
-    assert "the API asks to wait 86400 s, longer than the 3600 s left (the API answered 429)" == stage.lane_error().message
+    assert (
+        "the API asks to wait 86400 s, longer than the 3600 s left (the API answered 429)" == stage.lane_error().message
+    )
 
 
 @pytest.mark.promise(4)
@@ -112,7 +120,10 @@ def test_a_fetch_that_is_told_to_wait_longer_than_a_job_may_take_ends_with_the_j
 @pytest.mark.promise(4)
 def test_poll_tries_that_are_configured_end_with_the_job_in_state() -> None:
     stage = Stage(
-        unit(1), script={("poll", "1"): [retry(), running(), retry(), retry(), retry()]}, polling=Tries(3), poll_backoff=1.0
+        unit(1),
+        script={("poll", "1"): [retry(), running(), retry(), retry(), retry()]},
+        polling=Tries(3),
+        poll_backoff=1.0,
     ).play()
 
     assert 5 == len(stage.calls("poll"))
@@ -168,7 +179,9 @@ def test_on_timeout_abort_aborts_the_job_and_it_leaves_the_state() -> None:
 
 @pytest.mark.promise(5)
 def test_the_last_poll_finds_a_job_completed() -> None:
-    stage = Stage(unit(1), script={("poll", "1"): [running(), running(), completed()]}, timeout=2.0, poll_interval=1.5).play()
+    stage = Stage(
+        unit(1), script={("poll", "1"): [running(), running(), completed()]}, timeout=2.0, poll_interval=1.5
+    ).play()
 
     assert [0.25, 1.75, 2.0] == stage.times("poll", "r1")
     assert ["2 write 1"] == stage.calls("write")
@@ -193,7 +206,9 @@ def test_a_completed_job_wins_however_late_it_is_seen() -> None:
 
 @pytest.mark.promise(5)
 def test_a_slow_reader_times_no_job_out() -> None:
-    stage = Stage(days(1, 3), timeout=10.0, write=5000.0, script={("download", "3"): [answer(Means.LINK_EXPIRED)]}).play()
+    stage = Stage(
+        days(1, 3), timeout=10.0, write=5000.0, script={("download", "3"): [answer(Means.LINK_EXPIRED)]}
+    ).play()
 
     assert ["0.25 write 1", "5000.25 write 2", "10000.25 write 3"] == stage.calls("write")
 
@@ -263,7 +278,14 @@ def test_a_job_that_was_told_to_wait_does_not_come_along_early() -> None:
     script = {("poll", "1"): [running(wait=10.0)], ("poll", "2"): [running()] * 9}
     stage = Stage(days(1, 2), script=script, batch=10, poll_interval=2.0, poll_backoff=1.0).play()
 
-    assert ["0.25 poll r1 r2", "2.25 poll r2", "4.25 poll r2", "6.25 poll r2", "8.25 poll r2", "10.25 poll r1 r2"] == stage.calls("poll")[:6]
+    assert [
+        "0.25 poll r1 r2",
+        "2.25 poll r2",
+        "4.25 poll r2",
+        "6.25 poll r2",
+        "8.25 poll r2",
+        "10.25 poll r1 r2",
+    ] == stage.calls("poll")[:6]
 
 
 @pytest.mark.promise(4)
@@ -304,12 +326,21 @@ def test_the_budget_of_a_stream_is_what_its_configuration_says() -> None:
                     "name": "full",
                     "creation_requester": [
                         {"name": "one", "request": "POST /a"},
-                        {"name": "two", "request": "POST /b", "retry": {"max_time": "1m", "wait": "2s", "wait_max": "5s"}},
+                        {
+                            "name": "two",
+                            "request": "POST /b",
+                            "retry": {"max_time": "1m", "wait": "2s", "wait_max": "5s"},
+                        },
                     ],
                     "download_retriever": {"request": "GET /files/1", "retry": {"max_tries": 3}},
                     "abort_requester": {"request": "POST /abort", "retry": {"max_tries": 5}},
                     "delete_requester": "DELETE /exports/1",
-                    "jobs": {"max_concurrent": 2, "on_timeout": "abort", "creation_max_tries": 9, "stall_timeout": "1h"},
+                    "jobs": {
+                        "max_concurrent": 2,
+                        "on_timeout": "abort",
+                        "creation_max_tries": 9,
+                        "stall_timeout": "1h",
+                    },
                 },
             ],
         }
@@ -317,16 +348,19 @@ def test_the_budget_of_a_stream_is_what_its_configuration_says() -> None:
     plain, full = (budget_of(stream, settings) for stream in settings.streams)
 
     assert Budget(max_concurrent=7, creation=Tries(5), abort=Tries(2), delete=Tries(2)) == plain
-    assert Budget(
-        max_concurrent=2,
-        creation=Tries(9, 60.0, 2.0, 5.0),
-        download=Tries(3),
-        aborts=True,
-        deletes=True,
-        abort=Tries(5),
-        keep_on_timeout=False,
-        keep_on_exit=False,
-        stall_timeout=3600.0,
-        polls=False,
-        not_ready_counts=True,
-    ) == full
+    assert (
+        Budget(
+            max_concurrent=2,
+            creation=Tries(9, 60.0, 2.0, 5.0),
+            download=Tries(3),
+            aborts=True,
+            deletes=True,
+            abort=Tries(5),
+            keep_on_timeout=False,
+            keep_on_exit=False,
+            stall_timeout=3600.0,
+            polls=False,
+            not_ready_counts=True,
+        )
+        == full
+    )
