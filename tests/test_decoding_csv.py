@@ -350,11 +350,11 @@ def test_the_quick_cuts_agree_with_the_csv_module(table: list[list[str]], delimi
         csv.writer(text, lineterminator=end, quoting=quoting, delimiter=delimiter).writerows(table)
         read_back = csv.reader(io.StringIO(text.getvalue(), newline=""), delimiter=delimiter, strict=True)
         expected = [row for row in read_back if row]
-        columns = Dialect(delimiter, '"', None, 2**20).columns(text.getvalue(), 2)
+        cut = Dialect(delimiter, '"', None, 2**20).columns(text.getvalue(), 2)
         if {len(row) for row in expected} == {2}:  # the csv module does not quote what its line end does not hold
-            assert expected == [list(row) for row in zip(*columns, strict=True)]
+            assert expected == [list(row) for row in zip(*cut[0], strict=True)]
         else:
-            assert columns is None
+            assert cut is None
 
 
 def test_both_ways_of_reading_count_the_same() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from json.encoder import encode_basestring
 from typing import Any, NoReturn
 
@@ -29,11 +28,11 @@ _SAFE_DIGITS = 300
 _CONTROLS = bytes(range(0x20)) + b'"\\'
 _NUMBERS = msgspec.json.Decoder(list[float])
 _NUMBERS_OR_NULL = msgspec.json.Decoder(list[float | None])
-_INSTANTS = (
-    (re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d++)?Z\n)*+", re.ASCII), "Z"),
-    (re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d++)?\n)*+", re.ASCII), ""),
-    (re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d++)?\+00:00\n)*+", re.ASCII), "+00:00"),
-    (re.compile(r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d++)?\+0000\n)*+", re.ASCII), "+0000"),
+_DAY = r"[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8]|(?<!02-)(?:29|30)|(?<=0[13578]-)31|(?<=1[02]-)31)"
+_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d++)?"
+_INSTANTS = tuple(
+    (re.compile(rf"(?:{_DAY}{between}{_CLOCK}{re.escape(ending)}\n)*+", re.ASCII), ending)
+    for between, ending in (("T", "Z"), ("[T ]", ""), ("[T ]", "+00:00"), ("[T ]", "+0000"))
 )
 
 
@@ -66,14 +65,28 @@ class Caster:
         self._lost: set[str] = set()
         self._nulls_seen = False
         self._quick = self._quick_way()
+        self._verbatim = self._quick == self._quick_strings and not field.nulls
+        self._normal: set[str] | None = set() if field.type in ("date", "date-time") and field.rules is None else None
 
-    def column(self, texts: Texts, place: Place) -> tuple[Sequence[str], bool]:
-        """JSON for each text, and whether it still lacks its quotes (so that they can stand in the line's pattern)."""
+    def column(self, texts: Texts, place: Place, *, plain: bool = False) -> tuple[Sequence[str], bool]:
+        """JSON for each text, and whether it still lacks its quotes (so that they can stand in the line's pattern).
+
+        `plain` says that no text holds anything to escape.
+        """
+        if plain and self._verbatim:
+            return texts, True  # type: ignore[return-value]
+        if self._normal is not None and self._normal.issuperset(texts):
+            return texts, True  # type: ignore[return-value]
         if self._quick is not None:
             quick = self._quick(texts)
             if quick is not None:
                 return quick
-        return self._exactly(texts, place), False
+        values = self._exactly(texts, place)
+        if self._normal is not None:
+            self._normal.update(t for t, value in zip(texts, values, strict=True) if t and value == f'"{t}"')
+            if len(self._normal) > _MEMO_LIMIT:
+                self._normal = None
+        return values, False
 
     def value(self, value: Any, place: str) -> str:
         """JSON for one value of a JSON record; a scalar counts as the text it is written with."""
@@ -237,11 +250,10 @@ class Caster:
             joined = "\n".join(texts) + "\n"  # type: ignore[arg-type]
             for shape, ending in _INSTANTS:
                 if shape.fullmatch(joined):
-                    list(map(datetime.fromisoformat, texts))  # type: ignore[arg-type]
                     if ending == "Z":
                         return texts, True  # type: ignore[return-value]
                     return joined.replace(" ", "T").replace(f"{ending}\n", "Z\n").split("\n")[:-1], True
-        except (TypeError, ValueError):
+        except TypeError:
             pass
         return None
 
@@ -254,8 +266,9 @@ class InnerCaster:
         self._caster = caster
         self._steps = steps
 
-    def column(self, texts: Texts, place: Place) -> tuple[Sequence[str], bool]:
+    def column(self, texts: Texts, place: Place, *, plain: bool = False) -> tuple[Sequence[str], bool]:
         """JSON for what stands in each cell; raises DecodeError for a cell that is not JSON."""
+        del plain
         return [self._caster.value(self._inside(text, place(row)), place(row)) for row, text in enumerate(texts)], False
 
     def _inside(self, text: str | None, place: str) -> Any:

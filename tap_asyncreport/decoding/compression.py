@@ -17,7 +17,7 @@ from tap_asyncreport.config.decoding import Decode
 from tap_asyncreport.decoding.source import Source
 from tap_asyncreport.errors import DecodeError, TransferError
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 128 * 1024
 GZIP = b"\x1f\x8b"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _UNSUPPORTED = {

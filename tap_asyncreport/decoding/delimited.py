@@ -22,11 +22,12 @@ Columns = Sequence[Sequence[str | None]]
 
 @dataclass
 class Batch:
-    """Rows by column, and where each row stands in its file."""
+    """Rows by column, where each row stands in its file, and whether no field holds anything that JSON escapes."""
 
     columns: Columns
     count: int
     place: Callable[[int], str]
+    plain: bool = False
 
 
 class Delimited:
@@ -234,11 +235,12 @@ class Delimited:
     def _parse(self, text: str, names: Sequence[str]) -> Batch | None:
         if not text:
             return None
-        columns = self._dialect.columns(text, len(names))
+        cut = self._dialect.columns(text, len(names))
         place = self._places(text)
-        if columns is None:
+        if cut is None:
             return self._loose(self._dialect.rows(text), names, place)
-        return self._without_skipped(Batch(columns, len(columns[0]), place), names)
+        columns, plain = cut
+        return self._without_skipped(Batch(columns, len(columns[0]), place, plain), names)
 
     def _places(self, text: str) -> Callable[[int], str]:
         first, dialect = self._line, self._dialect
@@ -298,7 +300,7 @@ class Delimited:
             return batch
         numbers = list(compress(range(batch.count), keep))
         columns = [list(compress(column, keep)) for column in batch.columns]
-        return Batch(columns, len(numbers), lambda row: batch.place(numbers[row]))
+        return Batch(columns, len(numbers), lambda row: batch.place(numbers[row]), batch.plain)
 
 
 def _pattern(source: str, key: str) -> re.Pattern[str]:

@@ -16,6 +16,7 @@ from tap_asyncreport.errors import DecodeError, excerpt
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ROWS_AT_ONCE = 400
 _FEW = 4
+_ESCAPED = bytes(range(0x20)) + b'"\\'
 STAND_IN = "\x1f"
 
 
@@ -81,8 +82,8 @@ class Dialect:
             yield STAND_IN.join(pieces)
         yield from [held] if long else texts
 
-    def _restored(self, columns: list[list[str]] | None, text: str) -> list[list[str]] | None:
-        if not self.long_delimiter or columns is None or self.is_bare(text):
+    def _restored(self, columns: list[list[str]]) -> list[list[str]]:
+        if not self.long_delimiter:
             return columns
         return [[field.replace(STAND_IN, self.long_delimiter) for field in column] for column in columns]
 
@@ -90,21 +91,31 @@ class Dialect:
         """Whether neither quotes nor escapes occur, so that fields may be cut at delimiters alone."""
         return (self.quote is None or self.quote not in text) and (self.escape is None or self.escape not in text)
 
-    def columns(self, text: str, width: int) -> list[list[str]] | None:
-        """The fields of whole records by column, or None where rows are of unequal length; raises as `rows` does."""
-        if width > 1 and (len(text) * 4 <= self.max_field or self._longest(text) * 4 <= self.max_field):
-            quick = self._quickly(text, width)
-            if quick is not None:
-                return self._restored(quick, text)
-        return self._restored(self._cut_by_csv(text, width), text)
+    def columns(self, text: str, width: int) -> tuple[list[list[str]], bool] | None:
+        """The fields of whole records by column, and whether they surely hold nothing that JSON escapes.
 
-    def _quickly(self, text: str, width: int) -> list[list[str]] | None:
-        if self.is_bare(text):
-            return self._cut_bare(text, width)
-        if self.escape is not None or self.quote is None:
-            return None
-        quoted = self._cut_quoted(text, width, self.quote) if text[0] == self.quote else None
-        return self._cut_mixed(text, width, self.quote) if quoted is None else quoted
+        None where rows are of unequal length; raises as `rows` does.
+        """
+        if width > 1 and (len(text) * 4 <= self.max_field or self._longest(text) * 4 <= self.max_field):
+            if self.is_bare(text):
+                cut = self._cut_bare(text, width)
+                if cut is not None:
+                    return cut, self._is_plain(text, "\r\n" + self.delimiter)
+            elif self.escape is None and self.quote is not None:
+                quoted = self._cut_quoted(text, width, self.quote) if text[0] == self.quote else None
+                if quoted is not None:
+                    within = line_ends(text.rstrip("\r\n")) >= len(quoted[0])
+                    return self._restored(quoted), not within and self._is_plain(text, f"\r\n{self.quote}")
+                mixed = self._cut_mixed(text, width, self.quote)
+                if mixed is not None:
+                    return self._restored(mixed), False
+        cut = self._cut_by_csv(text, width)
+        return None if cut is None else (self._restored(cut), False)
+
+    def _is_plain(self, text: str, structure: str) -> bool:
+        escaped = bytes(mark for mark in _ESCAPED if chr(mark) not in structure)
+        data = text.encode()
+        return len(data.translate(None, escaped)) == len(data)
 
     def _longest(self, text: str) -> int:
         return max(map(len, text.split(self.delimiter)))

@@ -72,7 +72,7 @@ class _Writer:
         """The lines of a batch; raises DecodeError for a value that does not fit."""
         cast: list[Cast] = []
         for at, caster in self._taken:
-            values = caster.column(batch.columns[at], batch.place)
+            values = caster.column(batch.columns[at], batch.place, plain=batch.plain)
             cast.append(values)
             if caster.field.name == self._watched:
                 self._watch(caster, values)
