@@ -21,7 +21,6 @@ HEARTBEAT = 1.0
 LONGEST_LOOP = 6.0
 CLEANERS = 8
 LET_GO = frozenset({JobEventKind.DROPPED, JobEventKind.KEPT})
-CLEAN_UP = frozenset({Verb.ABORT, Verb.DELETE})
 
 
 class Repository(Protocol):
@@ -94,8 +93,15 @@ class Runner:
         self._repositories = repositories
         self._clock = clock
         self._spool_full = spool_full
-        self._callers = Workers(most_calls, "caller")
-        self._cleaners = Workers(CLEANERS, "cleaner")  # of their own: calls that hang must not hold up an abort
+        callers, cleaners = Workers(most_calls, "caller"), Workers(CLEANERS, "cleaner")
+        self._workers = {  # apart, so that calls that hang or wait for a rate hold up none of another kind
+            Verb.CREATE: Workers(most_calls, "creator"),
+            Verb.POLL: callers,
+            Verb.TARGETS: callers,
+            Verb.DOWNLOAD: Workers(most_calls, "fetcher"),
+            Verb.ABORT: cleaners,
+            Verb.DELETE: cleaners,
+        }
         self._inbox: SimpleQueue[Answer | None] = SimpleQueue()
         self._changed = threading.Condition()
         self._events: list[JobEvent] = []
@@ -182,8 +188,8 @@ class Runner:
             if over:
                 break
         self._inbox.put(None)
-        self._callers.close()
-        self._cleaners.close()
+        for workers in dict.fromkeys(self._workers.values()):
+            workers.close()
         if self._fault is not None:
             raise self._fault
 
@@ -248,8 +254,7 @@ class Runner:
             if event.job is not None and event.job is not in_hand:
                 self._release(event.unit.stream, event.job)
         for command in commands:
-            workers = self._cleaners if command.verb in CLEAN_UP else self._callers
-            workers.submit(lambda command=command: self._execute(command))  # type: ignore[misc]
+            self._workers[command.verb].submit(lambda command=command: self._execute(command))  # type: ignore[misc]
 
     def _answers(self) -> list[Answer]:
         """What has come in, after waiting until something has or something is due."""

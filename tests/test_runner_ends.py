@@ -13,6 +13,24 @@ from tap_asyncreport.errors import LoginError, ReportError, RequestError
 from tap_asyncreport.job import Job, Outcome
 
 
+@pytest.mark.promise(7)
+def test_creations_that_wait_for_a_rate_hold_up_no_polls() -> None:
+    gate = threading.Event()
+
+    def create(job: Job) -> Outcome:
+        if job.unit.window.start.day > 1:
+            gate.wait(10)
+        return ok()
+
+    repository = Repository(create=create)
+    with playing(*days(1, 31), limit=31, repository=repository) as play:
+        until(lambda: repository.count("create") >= 20)
+        assert play.runner.next("orders", play.hear) is not None
+        gate.set()
+        play.runner.interrupt()
+        play.finish()
+
+
 @pytest.mark.promise(9)
 def test_calls_that_hang_hold_up_neither_the_aborts_nor_the_end() -> None:
     repository = Repository()
