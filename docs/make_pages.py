@@ -1,4 +1,4 @@
-"""Writes the pages that say what the code says: reference.md, commands.md, definitions.md. `python docs/make_pages.py`"""
+"""Writes the pages that say what the code says: reference.md, commands.md, definitions.md (`python docs/make_pages.py`)."""
 
 from __future__ import annotations
 
@@ -114,7 +114,8 @@ def commands() -> str:
 
 def definitions() -> str:
     """Every definition that ships, with what it asks for."""
-    parts = ["# Definitions that ship\n\n`definition: NAME`, the secrets, a start date; anything else may be overridden.\n"]
+    about = "`definition: NAME`, the secrets, a start date; anything else may be overridden."
+    parts = [f"# Definitions that ship\n\n{about}\n"]
     for file in sorted(DEFINITIONS.glob("*.y*ml")):
         name, text = file.stem, file.read_text(encoding="utf-8")
         content = yaml.safe_load(text)
@@ -125,6 +126,9 @@ def definitions() -> str:
         parts.append(f"- streams: {_codes(_names(content))}\n")
         parts.append(f"- secrets: {_codes(secrets) or 'none'}\n")
         knobs = content.get("vars") or {}
+        asked = [knob for knob in dict.fromkeys(re.findall(r"\bvars\.(\w+)", text)) if knob not in knobs]
+        if asked:
+            parts.append(f"- vars that you set: {_codes(asked)}\n")
         if knobs:
             shown = ", ".join(f"`{key}` ({_short(_shown(value))})" for key, value in knobs.items())
             parts.append(f"- vars: {shown}\n")

@@ -91,12 +91,17 @@ def command(telling: Telling, name: str | None, file: str | None) -> None:
 
 def _of_definition(name: str, file: str) -> str:
     """A configuration that uses a definition: what it asks for, its secrets, its knobs, its streams."""
-    from tap_asyncreport.config.loading import load, secrets_used
+    from tap_asyncreport.config.loading import load, secrets_used, vars_used
     from tap_asyncreport.config.reading import SECRETS, in_capitals
+    from tap_asyncreport.config.sources import plain
+    from tap_asyncreport.config.text import FileText
+    from tap_asyncreport.config.yaml_text import read_yaml
 
     text = shipped_file(name).read_text(encoding="utf-8")
-    loaded = load([{"definition": name}], environ={}, require_secrets=False)
-    raw = loaded.raw
+    content = plain(read_yaml(FileText(name, text))[0])
+    asked = [knob for knob in vars_used(content) if knob not in content.get("vars", {})]
+    filled = {"definition": name, "vars": dict.fromkeys(asked, "..."), "start_date": "2026-01-01"}
+    raw = load([filled], environ={}, require_secrets=False).raw
     secrets = [secret for secret in secrets_used(raw) if secret not in raw.get("secrets", {})]
     lines = [*(f"# {line}".rstrip() for line in _head(text)), f"definition: {name}", ""]
     if secrets:
@@ -106,10 +111,15 @@ def _of_definition(name: str, file: str) -> str:
             f"#   {f'{secret}: ...':<{width}}   # or export {SECRETS}{in_capitals(secret)}=..." for secret in secrets
         ]
         lines.append("")
-    if any("incremental" in stream for stream in raw["streams"]) and "start_date" not in raw:
+    if any("incremental" in stream for stream in raw["streams"]) and "start_date" not in content:
         lines += ["start_date: 2026-01-01   # how far back to read", ""]
-    if raw.get("vars"):
-        lines += ["# The definition's own knobs, with their defaults.", "# vars:", *_vars(raw["vars"]), ""]
+    knobs = {knob: value for knob, value in raw.get("vars", {}).items() if knob not in asked}
+    if asked:
+        lines += ["# What only you know.", "vars:", *(f"  {knob}: ..." for knob in asked)]
+    if knobs:
+        lines += ["# The definition's own knobs, with their defaults.", *([] if asked else ["# vars:"]), *_vars(knobs)]
+    if asked or knobs:
+        lines.append("")
     names = ", ".join(stream["name"] for stream in raw["streams"])
     lines += [
         f"# Its streams: {names}.",

@@ -24,7 +24,9 @@ from tap_asyncreport.errors import ConfigurationError, Problem
 
 Kind = TypeVar("Kind", bound=Model)
 
-_SECRET = re.compile(r"""\bsecrets(?:\.([A-Za-z_]\w*)|\[\s*['"]([^'"]+)['"]\s*\])""")
+_NAMED = r"""\b{}(?:\.([A-Za-z_]\w*)|\[\s*['"]([^'"]+)['"]\s*\])"""
+_SECRET = re.compile(_NAMED.format("secrets"))
+_VAR = re.compile(_NAMED.format("vars"))
 _SMALLEST_STREAM = {"name": "x", "creation_requester": "GET /", "download_retriever": "GET /"}
 
 
@@ -90,18 +92,23 @@ def _secrets(tree: Located, environ: Mapping[str, str]) -> dict[str, Any]:
 
 def secrets_used(raw: Any) -> list[str]:
     """The names of the secrets in all templates of a configuration, as they are spelt there, each once."""
-    return list(dict.fromkeys(_secrets_used(raw)))
+    return list(dict.fromkeys(_used(raw, _SECRET)))
 
 
-def _secrets_used(raw: Any) -> Iterator[str]:
+def vars_used(raw: Any) -> list[str]:
+    """The names of the `vars` in all templates of a configuration, each once."""
+    return list(dict.fromkeys(_used(raw, _VAR)))
+
+
+def _used(raw: Any, pattern: re.Pattern[str]) -> Iterator[str]:
     if isinstance(raw, Mapping):
         for item in raw.values():
-            yield from _secrets_used(item)
+            yield from _used(item, pattern)
     elif isinstance(raw, list):
         for item in raw:
-            yield from _secrets_used(item)
+            yield from _used(item, pattern)
     elif isinstance(raw, str):
-        yield from (plain_name or quoted for plain_name, quoted in _SECRET.findall(raw))
+        yield from (plain_name or quoted for plain_name, quoted in pattern.findall(raw))
 
 
 def _values(secrets: Any) -> Iterator[object]:
