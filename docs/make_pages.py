@@ -1,4 +1,4 @@
-"""Writes the pages that say what the code says: reference.md, commands.md, definitions.md (`python docs/make_pages.py`)."""
+"""Writes the pages that say what the code says: reference, commands, definitions (`python docs/make_pages.py`)."""
 
 from __future__ import annotations
 
