@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -119,6 +122,25 @@ def test_no_statistics_and_a_second_run_that_asks_anew(tap: Process) -> None:
     assert 0 == second.exit_code, second.stderr
     assert [] == first.records("campaigns_daily") + second.records("campaigns_daily")
     assert 3 == len(api.jobs)
+
+
+def test_a_report_under_way_is_taken_up_by_the_next_run(tap: Process) -> None:
+    with YandexDirect({"": ROWS}, script=[202]) as api:
+
+        def interrupt(process: Popen[bytes]) -> None:
+            while len(api.log) < 3:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+
+        day = settings(api, start_date=END.isoformat())
+        first = run_definition(tap, day, ["campaigns_daily"], while_running=interrupt)
+        api.script = [200]
+        second = run_definition(tap, day, ["campaigns_daily"], state=first.state)
+
+    assert (143, 0) == (first.exit_code, second.exit_code), second.stderr
+    assert [5] == [record["Clicks"] for record in second.records("campaigns_daily")]
+    assert 1 == len(api.jobs)
+    assert 1 == len({call.json()["params"]["ReportName"] for call in api.calls()})
 
 
 def test_a_wrong_request_and_a_refused_token_are_told_in_the_words_of_the_api(tap: Process) -> None:
