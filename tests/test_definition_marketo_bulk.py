@@ -128,7 +128,9 @@ def test_members_of_all_programs_ten_to_a_job(tap: Process) -> None:
 def test_a_full_queue_dead_tokens_and_trouble_on_the_way(tap: Process) -> None:
     """Tokens die in mid-poll, the queue has one place, calls are too many, a file breaks off, and comes late."""
     too_many = {"success": False, "errors": [{"code": "606", "message": "Max rate limit '100' exceeded with in '20'"}]}
-    faults = {("poll", 2): json_reply(too_many), ("poll", 4): Reset(), ("download", 2): Cut(40)}
+    faults = {
+        ("poll", 2): json_reply(too_many), ("poll", 4): Reset(), ("download", 2): Cut(40), ("download", 3): json_reply(too_many),
+    }  # fmt: skip
     with Marketo({"leads": LEADS}, queue=1, good_for=6, unwritten=1, faults=faults) as api:
         run = run_definition(tap, settings(api), ["leads"])
 
@@ -180,6 +182,33 @@ def test_no_records_are_not_fetched(tap: Process) -> None:
     assert 0 == run.exit_code, run.stderr
     assert [] == [message for message in run.messages if message["type"] == "RECORD"]
     assert (2, 0) == (len(api.jobs), api.steps().count("download"))
+
+
+def test_jobs_that_somebody_else_makes_can_be_read_instead(tap: Process) -> None:
+    """What a user may override: no job is made, the last completed one is read, and nothing is cancelled."""
+    listed = {
+        "name": "leads",
+        "incremental": None,
+        "abort_requester": None,
+        "creation_requester": {
+            "request": "GET /bulk/v1/leads/export.json",
+            "params": {"status": "Completed"},
+            "job_id": "$.result[-1:].exportId",
+            "responses": [{"json": {"$.result[0]": "absent"}, "means": "empty"}],
+        },
+    }
+    with Marketo({"leads": LEADS}) as api:
+        nothing = run_definition(tap, settings(api, streams=[listed]), ["leads"])
+        span = {"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-01-31T00:00:00Z"}
+        job = api.new_job(
+            "ce45", {"kind": "leads", "fields": FIELDS, "filter": {"updatedAt": span}}, queuedAt="2026-02-01T00:00:00Z"
+        )
+        job.status = "Completed"
+        run = run_definition(tap, settings(api, streams=[listed]), ["leads"])
+
+    assert (0, []) == (nothing.exit_code, nothing.records("leads")), nothing.stderr
+    assert (0, [1]) == (run.exit_code, [record["id"] for record in run.records("leads")]), run.stderr
+    assert {"token", "jobs_of", "poll", "download"} == set(api.steps())
 
 
 def test_failed_jobs_are_made_again_and_refusals_told_in_the_words_of_the_api(tap: Process) -> None:

@@ -141,6 +141,29 @@ def test_an_account_that_may_not_be_read_is_passed_by(tap: Process) -> None:
     assert "181" in run.stderr
 
 
+def test_reports_with_the_lines_around_them_can_be_held_to_be_complete(tap: Process) -> None:
+    """What a user may override: the lines about the report, read past, and data that is not complete a failure."""
+    around = {
+        "name": "campaigns_daily",
+        "creation_requester": {"json": {"ReportRequest": {"ExcludeReportHeader": False, "ExcludeReportFooter": False}}},
+        "download_retriever": {
+            "request": "GET {{ download_target }}",
+            "responses": [{"text": "Potential Incomplete Data: true", "means": "fail"}],
+        },
+        "decode": {"header": {"match": ["TimePeriod"]}, "stop_at": '^"?@20'},
+    }
+    with MicrosoftAds({"180": ROWS["180"]}, script=["Success"]) as api:
+        run = run_definition(tap, settings(api, start_date=str(END), streams=[around]), ["campaigns_daily"])
+        api.incomplete = True
+        secrets = {**settings(api)["secrets"], "refresh_token": api.refresh.issued[-1].value}
+        again = settings(api, start_date=str(END), streams=[around], secrets=secrets)
+        incomplete = run_definition(tap, again, ["campaigns_daily"])
+
+    assert 0 == run.exit_code, run.stderr
+    assert [7] == [record["CampaignId"] for record in run.records("campaigns_daily")]
+    assert (1, []) == (incomplete.exit_code, incomplete.records("campaigns_daily"))
+
+
 def test_forgotten_and_failed_requests_are_made_again_and_refused_logins_end_the_run(tap: Process) -> None:
     forgotten = fault(2101, "ReportingServiceReportNotFound", "The report was not found.").reply
     with MicrosoftAds({"180": ROWS["180"]}, script=["Error"], faults={("poll", 1): forgotten}) as api:

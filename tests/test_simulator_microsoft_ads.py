@@ -74,7 +74,8 @@ def test_lines_about_the_report_stand_around_it_unless_they_are_not_wanted() -> 
         link = poll(api, id).json()["ReportRequestStatus"]["ReportDownloadUrl"]
         archive = zipfile.ZipFile(io.BytesIO(ask("GET", link).body))
         lines = archive.read(archive.namelist()[0]).decode("utf-8-sig").split("\r\n")
-        assert ['"Report Name: r"', '"Report Aggregation: Daily"', '"Rows: 1"', ""] == lines[:4]
+        assert ['"Report Name: r"', '"Report Aggregation: Daily"', '"Report Filter: "'] == lines[:3]
+        assert ['"Potential Incomplete Data: false"', '"Rows: 1"', ""] == lines[3:6]
         assert '"@2026 Microsoft Corporation. All rights reserved. "' == lines[-2]
 
 

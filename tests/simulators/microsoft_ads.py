@@ -51,6 +51,7 @@ class MicrosoftAds(Simulator):
     forbidden    accounts that are listed but may not be read
     most         report requests that may be under way at once
     good_for     calls that an access token is good for
+    incomplete   whether the last day may not be processed yet, which the lines before the header say
     """
 
     HOSTS = ("api", "customers", "login", "blobs")
@@ -65,12 +66,13 @@ class MicrosoftAds(Simulator):
         forbidden: Iterable[str] = (),
         most: int = 100,
         good_for: int | None = None,
+        incomplete: bool = False,
         faults: Mapping[tuple[str, int | str], Reply | Change] | None = None,
     ) -> None:
         super().__init__(faults=faults)
         self.rows, self.script, self.forbidden, self.most = rows, script, set(forbidden), most
         self.customers = customers or {"900": list(rows)}
-        self.good_for = good_for
+        self.good_for, self.incomplete = good_for, incomplete
         self.access, self.refresh = Tokens(self.clock, "EwB4A8l6BAAU"), Tokens(self.clock, "M.C105_BAY.")
         self.first_refresh_token = self.refresh.issue()
         self.links: dict[str, Job] = {}
@@ -179,7 +181,10 @@ class MicrosoftAds(Simulator):
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
         spec, rows = job.spec, self._rows(job)
         if not spec["ExcludeReportHeader"]:
-            about = [f"Report Name: {spec['ReportName']}", "Report Aggregation: Daily", f"Rows: {len(rows)}"]
+            about = [
+                f"Report Name: {spec['ReportName']}", "Report Aggregation: Daily", "Report Filter: ",
+                f"Potential Incomplete Data: {str(self.incomplete).lower()}", f"Rows: {len(rows)}",
+            ]  # fmt: skip
             writer.writerows([line] for line in about)
             text.write("\r\n")
         writer.writerow(spec["Columns"])
