@@ -12,12 +12,14 @@ from importlib import import_module
 import click
 
 from tap_asyncreport.commands.surroundings import surroundings
+from tap_asyncreport.http.naming import NamingRedactor
 from tap_asyncreport.telling import Telling
 
 # In the order in which one meets them.
 MODULES = {
     "init": "init",
     "check": "check",
+    "trace": "trace",
     "definitions": "definitions",
     "explain": "explain",
     "schema": "schema",
@@ -80,6 +82,7 @@ class Tools(click.Group):
 def commands(arguments: Sequence[str], telling: Telling | None = None) -> int:
     """Runs a command and returns the exit code; nothing is raised."""
     told = telling or Telling()
+    told.redactor = NamingRedactor()
     return told.run(lambda: _run(list(arguments), told))
 
 

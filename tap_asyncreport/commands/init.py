@@ -60,7 +60,7 @@ streams:
     #   extractor: $.status       # where the status stands
     #   mapping: {{completed: [DONE], failed: [FATAL]}}   # the usual words are known
 
-    # Fetches the file. Several: download_target_extractor: $.files[*].url, then GET {{{{ download_target }}}}
+    # Fetches the file. Of several: download_target_extractor: $.files[*].url, and GET {{{{ download_target }}}}
     download_retriever: GET {{{{ polling_response.url }}}}
 
     # What becomes of a job that failed or is not wanted any more, and of every job at the end.

@@ -70,7 +70,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A call and what became of it, redacted; `body` is the beginning of the answer's bytes, all of them if `whole`."""
+    """A call and what became of it, redacted; `body` is the beginning of the answer's bytes, all of them if `whole`.
+
+    Where no answer came at all, `lost` names the kind of NetworkError.
+    """
 
     call: Call
     request_line: str
@@ -83,6 +86,7 @@ class Exchange:
     size: int = 0
     whole: bool = False
     error: str | None = None
+    lost: str | None = None
 
     @property
     def attempt(self) -> int:

@@ -11,7 +11,7 @@ from tap_asyncreport.clock import Clock
 from tap_asyncreport.errors import ReportError
 from tap_asyncreport.http.calls import Call, Exchange, Outgoing
 from tap_asyncreport.http.network import NetworkError
-from tap_asyncreport.http.redaction import HIDDEN, Redactor
+from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.reply import Reply, decoded
 
 log = logging.getLogger("tap-asyncreport.http")
@@ -63,7 +63,8 @@ class Watch:
         )  # fmt: skip
         error = None if trouble is None else redact(trouble.message)
         if reply is None:
-            return Exchange(call, self.request_line, self._started_at, seconds, error=error)
+            lost = type(trouble).__name__ if trouble is not None else None
+            return Exchange(call, self.request_line, self._started_at, seconds, error=error, lost=lost)
         body, whole = _plain(reply)
         return Exchange(
             call, self.request_line, self._started_at, seconds, status_code=reply.status_code,
@@ -73,7 +74,7 @@ class Watch:
 
     def _fields(self, fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         return tuple(
-            (name, _veiled(value) if name.lower() in _SECRET_FIELDS else self._redactor.redact(value))
+            (name, self._redactor.veil(value) if name.lower() in _SECRET_FIELDS else self._redactor.redact(value))
             for name, value in fields
         )
 
@@ -90,11 +91,3 @@ def _plain(reply: Reply) -> tuple[bytes, bool]:
         return (decoded(reply.beginning, reply.headers.get("Content-Encoding")) if whole else reply.beginning), whole
     except (NetworkError, ReportError):
         return reply.beginning, whole
-
-
-def _veiled(value: str) -> str:
-    """The scheme of an Authorization, the name of a cookie; the rest is hidden."""
-    for mark in (" ", "="):
-        if mark in value:
-            return value.partition(mark)[0] + mark + HIDDEN
-    return HIDDEN

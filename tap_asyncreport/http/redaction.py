@@ -13,6 +13,7 @@ from tap_asyncreport.http.spellings import pattern_of, texts_in
 from tap_asyncreport.http.urls import Origin, origin_of
 
 HIDDEN = "***"
+CUT = "…"
 _EXCERPT_SOURCE = 16 * 1024
 _URL_WITH_QUERY = re.compile(
     r"""(https?:(?:\\?/){2}[^\s"'<>?#\\]*(?:\\/[^\s"'<>?#\\]*)*)\?(?!…)([^\s"'<>\\]|\\(?=[u/]))+""", re.IGNORECASE
@@ -64,11 +65,25 @@ class Redactor:
                 self._own |= {origin}
 
     def redact(self, text: str) -> str:
-        """The text with every secret replaced by `***`."""
-        spans = sorted(span for batch in self._batches for span in _spans(batch.pattern, text))
-        if spans:
-            text = "".join(_replaced(text, spans))
+        """The text with every secret replaced by `***`, and without the query strings of other origins' URLs."""
+        text = self.hide(text)
         return _URL_WITH_QUERY.sub(self._cut, text) if "?" in text and "http" in text.lower() else text
+
+    def hide(self, text: str) -> str:
+        """The text with every secret replaced, and nothing else."""
+        spans = sorted(span for batch in self._batches for span in _spans(batch.pattern, text))
+        return "".join(self._replaced(text, spans)) if spans else text
+
+    def veil(self, value: str) -> str:
+        """What is shown of a header that holds nothing but credentials: the scheme, or the name of a cookie."""
+        for mark in (" ", "="):
+            if mark in value:
+                return value.partition(mark)[0] + mark + HIDDEN
+        return HIDDEN
+
+    def mark(self, secret: str) -> str:  # noqa: ARG002
+        """What stands in the place of a secret, which is given as it was spelt."""
+        return HIDDEN
 
     def excerpt(self, data: str | bytes | None) -> str | None:
         """The beginning of what an API said; redacted before it is cut, so that no half of a secret is left."""
@@ -95,19 +110,35 @@ class Redactor:
         return any(batch.pattern.search(text) for batch in self._batches)
 
     def _cut(self, found: re.Match[str]) -> str:
-        return found[0] if origin_of(found[1].replace("\\/", "/")) in self._own else f"{found[1]}?…"
+        own = origin_of(found[1].replace("\\/", "/")) in self._own
+        return found[0] if own else f"{found[1]}?{self.cut_query(found[0][len(found[1]) + 1 :])}"
+
+    def cut_query(self, query: str) -> str:  # noqa: ARG002
+        """What is shown of a query string of another origin."""
+        return CUT
+
+    def _replaced(self, text: str, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
+        """The text with the spans hidden; those that overlap are hidden as one."""
+        end = 0
+        for start, stop in _apart(spans):
+            yield text[end:start]
+            yield self.mark(text[start:stop])
+            end = stop
+        yield text[end:]
 
 
 def _spans(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
     return (found.span() for found in pattern.finditer(text))
 
 
-def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
-    """The text with the spans hidden; those that overlap are hidden as one."""
-    end = 0
+def _apart(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Sorted spans, those that overlap made one."""
+    first = last = 0
     for start, stop in spans:
-        if start >= end:
-            yield text[end:start]
-            yield HIDDEN
-        end = max(end, stop)
-    yield text[end:]
+        if start < last:
+            last = max(last, stop)
+            continue
+        if last:
+            yield first, last
+        first, last = start, stop
+    yield first, last

@@ -38,8 +38,10 @@ _SMALL_BODY = 64 * 1024
 class Transport(Protocol):
     """What carries one request: `Wire`, or what stands in its place where nothing may leave the machine."""
 
-    def send(self, method: str, url: Url, headers: dict[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
-        """The answer, its body unread; raises NetworkError."""
+    def send(
+        self, method: str, url: Url, headers: dict[str, str], body: bytes | None, step: str
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer, its body unread, to a request of a step; raises NetworkError."""
         ...
 
     def close(self) -> None:
@@ -177,7 +179,7 @@ class Http:
         watch = Watch(call, outgoing, self.redactor, self.clock, self._observers)
         url = outgoing.parsed
         try:
-            raw = self._wire.send(outgoing.method, url, outgoing.headers, outgoing.body)
+            raw = self._wire.send(outgoing.method, url, outgoing.headers, outgoing.body, call.step)
         except NetworkError as error:
             error.request_line = watch.request_line
             error.message = self.redactor.redact(error.message)

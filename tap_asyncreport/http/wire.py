@@ -163,7 +163,14 @@ class Wire:
         self._adapter = _Adapter(clock)
         self._redactor = redactor
 
-    def send(self, method: str, url: Url, headers: dict[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
+    def send(
+        self,
+        method: str,
+        url: Url,
+        headers: dict[str, str],
+        body: bytes | None,
+        step: str = "",  # noqa: ARG002
+    ) -> urllib3.BaseHTTPResponse:
         """Sends one request and returns the answer with its body unread and undecoded; raises NetworkError."""
         origin, progress = url.origin, _Progress()
         proxy = proxy_for(url)

@@ -1,0 +1,95 @@
+"""`trace STREAM`: one job, every request and answer as it happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tap_asyncreport.commands.choosing import unit_options
+from tap_asyncreport.commands.options import config_option, load_configuration, read_state, state_option, stream_named
+from tap_asyncreport.commands.surroundings import Console
+from tap_asyncreport.telling import Telling
+
+if TYPE_CHECKING:
+    from tap_asyncreport.commands.foreground import Ending
+    from tap_asyncreport.commands.rehearsal import Rows
+
+HELP = """Runs one job of a stream and shows each request and answer as it happens, what every template became, and what
+each extractor found. The job is deleted at the end, and aborted where something goes wrong or you press Ctrl-C.
+
+\b
+Examples:
+  tap-asyncreport trace orders --config orders.yaml
+  tap-asyncreport trace orders --config orders.yaml --window 2026-01-31
+  tap-asyncreport trace orders --config orders.yaml --partition account=7 --limit 20
+  tap-asyncreport trace orders --config orders.yaml --curl                  requests to send again by hand
+  tap-asyncreport trace orders --config orders.yaml --save orders.json      for `tap-asyncreport test orders.json`
+  meltano invoke tap-asyncreport:trace
+"""
+
+
+@click.command("trace", help=HELP, short_help="One job, every request and answer as it happens.")
+@click.argument("stream", required=False)
+@config_option
+@state_option()
+@unit_options
+@click.option(
+    "--limit", type=click.IntRange(0), default=5, show_default=True, metavar="ROWS", help="How many rows to show."
+)
+@click.option("--curl", "as_curl", is_flag=True, help="Show each request as a curl command, secrets as $NAME.")
+@click.option("--save", "save", metavar="FILE", help="Write a recording of it all, without secrets.")
+@click.pass_obj
+def command(
+    telling: Telling,
+    *,
+    stream: str | None,
+    configs: tuple[str, ...],
+    state_file: str | None,
+    window: str | None,
+    partitions: tuple[str, ...],
+    limit: int,
+    save: str | None,
+    as_curl: bool,
+) -> int:
+    """Traces a job, and returns the exit code of what it came to."""
+    from tap_asyncreport.commands.narrator import Narrator
+    from tap_asyncreport.commands.recording import Recorder, recorded
+    from tap_asyncreport.commands.rehearsal import Rehearsal, Rows
+
+    loaded = load_configuration(configs, telling)
+    chosen = stream_named(loaded, stream)
+    console = Console(telling.redactor)
+    narrator = Narrator(console, chosen.name, as_curl=as_curl)
+    recorder = Recorder()
+    rows = Rows(keep=limit, all_of_them=save is not None)
+    rehearsal = Rehearsal(loaded, chosen, telling.redactor, narrator, observers=[recorder.add], seen=narrator.saw)
+    with rehearsal.open() as opened:
+        unit = opened.choose(read_state(state_file), window, partitions, told=console.line)
+        ending = opened.run(unit, rows.read)
+    _print(console, ending, rows)
+    if save is not None:
+        recorded(loaded, opened, ending, rows, recorder.exchanges).write(save, telling.redactor)
+        console.line(f"recorded in {save}: it holds what the API answered, so look at it before you pass it on")
+    return _code(telling, ending)
+
+
+def _print(console: Console, ending: Ending, rows: Rows) -> None:
+    from tap_asyncreport.reporting.words import many
+    from tap_asyncreport.templates import to_json
+
+    console.line()
+    if ending.error is None:
+        shown = len(rows.first)
+        more = "" if rows.whole else f", the first {shown} of the file"
+        console.line("rows" if rows.count or not ending.empty else "rows: none, and that is right so")
+        console.lines(f"  {to_json(row)}" for row in rows.first)
+        if rows.whole and rows.count > shown:
+            more = f", {shown} of them shown"
+        console.line(f"  {many(rows.count, 'row')}{more}")
+    if ending.follow is not None:
+        console.line(f"a run would go on with another job of this window, at {to_json(ending.follow.cursor)}")
+
+
+def _code(telling: Telling, ending: Ending) -> int:
+    return 0 if ending.error is None else telling.tell(ending.error)
