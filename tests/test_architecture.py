@@ -59,6 +59,7 @@ HOMES = {
     "google": {"http"},
     "oauthlib": {"http"},
     "jwt": {"http"},
+    "cryptography": {"http"},
     "singer_sdk": {"tap", "stream", "output", "account", "sdk"},
     "click": {"cli", "commands", "tap"},
     "rich": {"reporting"},
@@ -75,7 +76,7 @@ HOMES = {
     "python_calamine": {"decoding"},
 }
 # Slow to import, or optional: only inside the functions that need them.
-LATE = {"botocore", "google", "oauthlib", "jwt", "ijson", "pyarrow", "python_calamine", "rich"}
+LATE = {"botocore", "google", "oauthlib", "jwt", "cryptography", "ijson", "pyarrow", "python_calamine", "rich"}
 
 
 def room(path: Path) -> str:

@@ -20,6 +20,7 @@ MODULES = {
     "init": "init",
     "check": "check",
     "trace": "trace",
+    "test": "replay",
     "definitions": "definitions",
     "explain": "explain",
     "schema": "schema",

@@ -45,7 +45,7 @@ def chosen(bench: Bench, work: StreamRun, window: str | None, partitions: Sequen
 
     Raises Unusable where there is none such, and what listing partitions and planning windows raise.
     """
-    partition = _partition(bench, work, _pairs(work, partitions))
+    partition = partition_of(bench, work, _pairs(work, partitions))
     units = work.plan_lane(partition).units
     if not units:
         raise Unusable(
@@ -66,7 +66,9 @@ def _pairs(work: StreamRun, texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _partition(bench: Bench, work: StreamRun, given: Mapping[str, str]) -> dict[str, Any]:
+def partition_of(bench: Bench, work: StreamRun, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The partition with these values, the first value of every dimension else; as `chosen` raises."""
+
     def values_of(dimension: Partition, before: Mapping[str, Any]) -> Sequence[Any]:
         if dimension.name in given and (dimension.request is not None or dimension.stream is not None):
             return [given[dimension.name]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.commands.options import Unusable, write_file
 from tap_asyncreport.http.naming import plain_marks
+from tap_asyncreport.http.redaction import HIDDEN
+from tap_asyncreport.http.reply import json_of
+from tap_asyncreport.http.stand_ins import kind_of
 from tap_asyncreport.templates import to_json
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 ROWS_KEPT = 20
+_BARE = re.compile(rf"(?<=[:\[,\s]){re.escape(HIDDEN)}(?=[\s,\]}}])")
 MOST_UNPACKED = 16 * 1024 * 1024
 
 
@@ -49,10 +54,14 @@ class Recording:
 
     document: Mapping[str, Any]
 
-    def write(self, path: str, redactor: Redactor) -> None:
-        """Writes it, once more without what was learned to be secret since; raises Unusable."""
-        clean = hidden(self.document, redactor)
-        write_file(path, json.dumps(clean, indent=1, ensure_ascii=True) + "\n", "the recording")
+    def clean(self, redactor: Redactor) -> Mapping[str, Any]:
+        """What it holds, without what was learned to be secret since."""
+        clean: Mapping[str, Any] = hidden(self.document, redactor)
+        return clean
+
+    def write(self, path: str) -> None:
+        """Writes it; raises Unusable."""
+        write_file(path, json.dumps(self.document, indent=1) + "\n", "the recording")
 
     def with_rows(self, rows: Mapping[str, Any]) -> Recording:
         """The same with these rows."""
@@ -98,7 +107,7 @@ def recorded(loaded: Loaded, opened: Opened, ending: Ending, rows: Rows, exchang
         "window": window,
         "now": opened.bench.now.isoformat(),
         "config": configuration(loaded, stream, opened.redactor),
-        "secrets": {name: kind_of_secret(loaded.settings.secrets.get(name)) for name in used_secrets(loaded)},
+        "secrets": {name: kind_of(loaded.settings.secrets.get(name)) for name in used_secrets(loaded)},
         "exchanges": [exchange_data(exchange, names, opened.redactor) for exchange in exchanges],
         "outcome": outcome_of(ending),
         "rows": {"count": rows.count},
@@ -140,20 +149,6 @@ def used_secrets(loaded: Loaded) -> list[str]:
     from tap_asyncreport.config.loading import secrets_used
 
     return list(dict.fromkeys([*secrets_used(loaded.raw), *loaded.settings.secrets]))
-
-
-def kind_of_secret(value: Any) -> Any:
-    """What stands in for a secret where the recording is replayed: text, or a key of some kind."""
-    if isinstance(value, Mapping):
-        if value.get("type") == "service_account":
-            return "google key"
-        return {name: kind_of_secret(item) for name, item in value.items()}
-    text = str(value)
-    if '"service_account"' in text:
-        return "google key as text"
-    if "PRIVATE KEY-----" in text:
-        return "EC key" if "EC PRIVATE KEY" in text else "RSA key"
-    return "text"
 
 
 def configuration(loaded: Loaded, stream: Stream, redactor: Redactor) -> dict[str, Any]:
@@ -225,8 +220,16 @@ def _body(data: bytes, names: Mapping[str, Any]) -> Any:
     """Text as text, anything else in base64."""
     if b"\0" not in data:
         with suppress(UnicodeDecodeError):
-            return plain_marks(data.decode("utf-8"), names)
+            return _still_json(plain_marks(data.decode("utf-8"), names))
     return {"base64": base64.b64encode(data).decode()}
+
+
+def _still_json(text: str) -> str:
+    """The text, with quotes around numbers that were hidden, where that makes it JSON again."""
+    if HIDDEN not in text or text.lstrip()[:1] not in ("{", "["):
+        return text
+    mended = _BARE.sub(f'"{HIDDEN}"', text)
+    return mended if mended != text and json_of(mended.encode()) is not None else text
 
 
 def bytes_of(body: Any) -> bytes:

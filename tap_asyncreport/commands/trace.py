@@ -13,6 +13,7 @@ from tap_asyncreport.telling import Telling
 
 if TYPE_CHECKING:
     from tap_asyncreport.commands.foreground import Ending
+    from tap_asyncreport.commands.recording import Recording
     from tap_asyncreport.commands.rehearsal import Rows
 
 HELP = """Runs one job of a stream and shows each request and answer as it happens, what every template became, and what
@@ -69,8 +70,7 @@ def command(
         ending = opened.run(unit, rows.read)
     _print(console, ending, rows)
     if save is not None:
-        recorded(loaded, opened, ending, rows, recorder.exchanges).write(save, telling.redactor)
-        console.line(f"recorded in {save}: it holds what the API answered, so look at it before you pass it on")
+        _save(recorded(loaded, opened, ending, rows, recorder.exchanges), save, telling, console)
     return _code(telling, ending)
 
 
@@ -89,6 +89,25 @@ def _print(console: Console, ending: Ending, rows: Rows) -> None:
         console.line(f"  {many(rows.count, 'row')}{more}")
     if ending.follow is not None:
         console.line(f"a run would go on with another job of this window, at {to_json(ending.follow.cursor)}")
+
+
+def _save(recording: Recording, file: str, telling: Telling, console: Console) -> None:
+    """Writes the recording, and says at once where a replay of it would not be the same."""
+    from tap_asyncreport.commands.recording import Recording
+    from tap_asyncreport.commands.replay import report
+    from tap_asyncreport.commands.replaying import replay
+    from tap_asyncreport.config.loading import load
+
+    clean = Recording(recording.clean(telling.redactor))
+    loaded = load([clean.document["config"]], environ={}, require_secrets=False)
+    found = replay(clean, loaded)
+    if found.rows["count"] == clean.document["rows"]["count"]:
+        clean = clean.with_rows(found.rows)
+    clean.write(file)
+    console.line(f"recorded in {file}: it holds what the API answered, so look at it before you pass it on")
+    if not found.same:
+        console.line("a replay of it is not the same, for want of what is not recorded:")
+        console.lines(f"  {line}" for line in report(found) if line)
 
 
 def _code(telling: Telling, ending: Ending) -> int:

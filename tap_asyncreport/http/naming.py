@@ -10,12 +10,14 @@ from typing import Any
 from tap_asyncreport.http.redaction import CUT, HIDDEN, Redactor
 from tap_asyncreport.http.spellings import pattern_of, texts_in
 
+_CUT_ENCODED = "%E2%80%A6"
+
 
 class NamingRedactor(Redactor):
     """Writes `$NAME` in the place of a secret that has a name.
 
-    With `numbers_queries` the query strings that it cuts are numbered: one that comes again keeps its number, so that it
-    can be told whether two links are the same.
+    With `numbers_queries` the query strings that it cuts are numbered: one that comes again keeps its number, so that
+    it can be told whether two links are the same.
     """
 
     def __init__(self) -> None:
@@ -52,6 +54,8 @@ class NamingRedactor(Redactor):
     def cut_query(self, query: str) -> str:
         if not self.numbers_queries:
             return CUT
+        if query.startswith(_CUT_ENCODED):
+            return CUT + query.removeprefix(_CUT_ENCODED)  # a link from a recording, cut already
         plain = query.replace("\\u0026", "&").replace("\\/", "/")
         return f"{CUT}{self._queries.setdefault(plain, len(self._queries) + 1)}"
 

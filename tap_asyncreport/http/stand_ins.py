@@ -1,0 +1,68 @@
+"""Values in the place of secrets, where a recording is replayed: nobody is to have the real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+
+def stand_in(name: str, kind: Any) -> Any:
+    """A value of the same kind as the secret: text, or a fresh key that opens nothing."""
+    if isinstance(kind, Mapping):
+        return {key: stand_in(f"{name}-{key}", inner) for key, inner in kind.items()}
+    if kind in ("RSA key", "EC key"):
+        return private_key(kind)
+    if kind == "google key":
+        return _google_key(name)
+    if kind == "google key as text":
+        return json.dumps(_google_key(name))
+    return f"stand-in-for-{name}"
+
+
+def kind_of(value: Any) -> Any:
+    """What kind of value stands in for a secret."""
+    if isinstance(value, Mapping):
+        if value.get("type") == "service_account":
+            return "google key"
+        return {str(name): kind_of(item) for name, item in value.items()}
+    text = str(value)
+    if '"service_account"' in text:
+        return "google key as text"
+    if "PRIVATE KEY-----" in text:
+        return "EC key" if _is_elliptic(text) else "RSA key"
+    return "text"
+
+
+def _is_elliptic(text: str) -> bool:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(text.replace("\\n", "\n").strip().encode(), None)
+    except (ValueError, TypeError):
+        return "EC PRIVATE KEY" in text
+    return isinstance(key, EllipticCurvePrivateKey)
+
+
+@cache
+def private_key(kind: str) -> str:
+    """A fresh private key in PEM; the same for the whole process."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key: Any = ec.generate_private_key(ec.SECP256R1()) if kind == "EC key" else rsa.generate_private_key(65537, 2048)
+    pem: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem.decode()
+
+
+def _google_key(name: str) -> dict[str, str]:
+    return {
+        "type": "service_account",
+        "project_id": "stand-in",
+        "private_key_id": f"stand-in-for-{name}",
+        "private_key": private_key("RSA key"),
+        "client_email": "stand-in@stand-in.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
