@@ -20,6 +20,8 @@ MODULES = {
     "init": "init",
     "check": "check",
     "trace": "trace",
+    "columns": "columns",
+    "jobs": "jobs",
     "test": "replay",
     "definitions": "definitions",
     "explain": "explain",

@@ -110,13 +110,17 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "backslashreplace") or MISSING
 
 
+def _json(row: Mapping[str, Any], name: str) -> str:
+    return to_json(row[name]) if name in row else MISSING
+
+
 def first_rows_differing(was: Sequence[Any], now: Sequence[Any]) -> Iterator[Difference]:
     """The first row that differs, column by column."""
     for number, (old, new) in enumerate(zip(was, now, strict=False), 1):
         if old != new:
             columns = dict.fromkeys([*old, *new])
             yield from (
-                Difference(f"row {number}, {name}", _shown(old, name), _shown(new, name))
+                Difference(f"row {number}, {name}", _json(old, name), _json(new, name))
                 for name in columns
                 if old.get(name, MISSING) != new.get(name, MISSING)
             )

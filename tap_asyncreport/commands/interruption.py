@@ -6,7 +6,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tap_asyncreport.clock import Clock
@@ -56,7 +56,8 @@ class Interruptible:
         heard = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
         before = {number: signal.signal(number, self._hear) for number in heard}
         try:
-            yield
+            with suppress(GaveUp):
+                yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tap_asyncreport.clock import SystemClock
 from tap_asyncreport.commands.bench import Bench, Equipment, bench
 from tap_asyncreport.commands.choosing import chosen
-from tap_asyncreport.commands.foreground import Ending, Foreground, GaveUp
+from tap_asyncreport.commands.foreground import Ending, Foreground
 from tap_asyncreport.commands.interruption import Interruptible
 from tap_asyncreport.commands.watching import Seen, WatchedTemplates
 from tap_asyncreport.config.checks.draft import parts
@@ -176,7 +176,4 @@ class Rehearsal:
         equipment = Equipment(templates=templates, observers=self._observers)
         calls = Interruptible(equipment.clock)
         with calls.listening(), bench(self._loaded, self._redactor, equipment) as made:
-            try:
-                yield Opened(made, made.add(self._stream), self._teller, calls, self._redactor)
-            except GaveUp:
-                return
+            yield Opened(made, made.add(self._stream), self._teller, calls, self._redactor)

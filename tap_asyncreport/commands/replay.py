@@ -38,10 +38,13 @@ def command(telling: Telling, file: str, configs: tuple[str, ...]) -> int:
     """Replays and reports."""
     from tap_asyncreport.commands.recording import Recording
     from tap_asyncreport.commands.replaying import replay
+    from tap_asyncreport.http.urls import origin_of
 
     recording = Recording.read(file)
     loaded = _configuration(recording, configs, telling)
     found = replay(recording, loaded)
+    for exchange in recording.exchanges:  # what was hidden of their queries is hidden in the recording
+        telling.redactor.own(origin_of(exchange["url"]))
     console = Console(telling.redactor)
     document = recording.document
     window = document.get("window")

@@ -6,9 +6,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-import click
+from typing import TYPE_CHECKING, TextIO
 
 from tap_asyncreport.error_text import printable
 from tap_asyncreport.http.guard import guard_logging
@@ -38,10 +36,11 @@ def surroundings(telling: Telling) -> Iterator[None]:
 
 
 class Console:
-    """Writes lines of text on stdout: secrets hidden, and nothing that a terminal obeys."""
+    """Writes lines of text, on stdout unless told otherwise: secrets hidden, and nothing that a terminal obeys."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, out: TextIO | None = None) -> None:
         self._redactor = redactor
+        self._out = out or sys.stdout
 
     def shown(self, text: str) -> str:
         """The text as it is written."""
@@ -49,8 +48,8 @@ class Console:
 
     def line(self, text: str = "") -> None:
         """One line, or several where the text has line ends; out at once, for people watch."""
-        sys.stdout.write(self.shown(text).rstrip() + "\n")
-        sys.stdout.flush()
+        self._out.write(self.shown(text).rstrip() + "\n")
+        self._out.flush()
 
     def lines(self, texts: Iterable[str]) -> None:
         """Several lines."""
@@ -59,12 +58,8 @@ class Console:
 
     def text(self, text: str) -> None:
         """A whole document of ours or the user's, as it stands but for secrets."""
-        sys.stdout.write(self._redactor.redact(text))
-        sys.stdout.flush()
-
-    def mark(self, word: str, *, good: bool) -> str:
-        """A word that says well or badly, in colour on a terminal; to be written with `marked`."""
-        return click.style(word, fg="green" if good else "red") if sys.stdout.isatty() else word
+        self._out.write(self._redactor.redact(text))
+        self._out.flush()
 
 
 def table(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
