@@ -30,6 +30,7 @@ from tap_asyncreport.errors import DecodeError
 from tap_asyncreport.job import Job, JobEvent, JobEventKind, Means, Outcome, Unit, Window
 from tap_asyncreport.orchestrator import Orchestrator
 from tap_asyncreport.orchestrator.task import CleanUp, Command, Phase, Task, Verb
+from tap_asyncreport.response import Response
 
 __all__ = ["WORST", "Adversary", "Setting"]
 
@@ -205,7 +206,10 @@ class Adversary(Rules):
     def _outcome(self, command: Command, item: Task | CleanUp, job: Job, choice: int) -> Outcome:
         if command.verb is Verb.CREATE:
             return self._creation(job, CREATIONS[choice % len(CREATIONS)])
-        at_api = self.api[str(job.id)]
+        if job.id is None:
+            self.ended += 1
+            return PLAIN[CLEAN_UPS[choice % len(CLEAN_UPS)].replace("slow", "ok")]
+        at_api = self.api[job.id]
         if isinstance(item, CleanUp):
             return self._clean_up(command.verb, at_api, CLEAN_UPS[choice % len(CLEAN_UPS)])
         if command.verb is Verb.POLL:
@@ -223,6 +227,10 @@ class Adversary(Rules):
 
     def _creation(self, job: Job, word: str) -> Outcome:
         self.said[job.unit] = word, self.ended
+        if self.setting.parts:
+            job.creation_responses["first"] = Response({"id": "part"})
+        if word in ("ok", "duplicate"):
+            job.creation_response = Response({"id": "whole"})
         if word in ("ok", "duplicate"):
             job.id = self._make(job.unit).id
             self.own.add(job.id)

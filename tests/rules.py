@@ -51,11 +51,13 @@ class Rules:
 
     def _issued(self, command: Command) -> None:
         for item, job in zip(command.items, command.jobs, strict=True):
-            key = job.unit if command.verb is Verb.CREATE else job.id
+            key = job.unit if command.verb is Verb.CREATE else job.id or f"part of {id(job)}"
             self._check_wait(command.verb, key)
             self.calls[command.verb, str(key)] += 1
             if command.verb is Verb.CREATE:
                 self._check_limits(job.unit)
+            elif isinstance(item, CleanUp) and job.id is None:
+                assert self.calls[command.verb, str(key)] <= 2, "twice at most"
             elif isinstance(item, CleanUp):
                 self._check_clean_up(command.verb, str(job.id))
         assert len(command.items) <= max(1, self._budget(command.jobs[0].unit).batch)

@@ -47,11 +47,12 @@ class Machine(RuleBasedStateMachine):
         orders=budgets,
         users=st.none() | budgets,
         chains=st.booleans(),
+        parts=st.booleans(),
         spool=st.sampled_from([1, 2, 99]),
     )
-    def begin(self, limit: int, orders: Budget, users: Budget | None, chains: bool, spool: int) -> None:
+    def begin(self, limit: int, orders: Budget, users: Budget | None, chains: bool, parts: bool, spool: int) -> None:
         streams = {"orders": orders} if users is None else {"orders": orders, "users": users}
-        self.play = Adversary(Setting(limit, chains, streams, spool))
+        self.play = Adversary(Setting(limit, chains, parts, streams, spool))
         self.crashes = 0
 
     @rule(index=st.integers(0, 9), choice=st.integers(0, WORST - 1))
@@ -136,7 +137,7 @@ def test_a_run_after_a_bad_one_completes_every_lane(aborts: bool) -> None:
     """However the first runs were treated, runs with a good API finish what is left."""
     budget = Budget(aborts=aborts, deletes=True, timeout=30.0, keep_on_exit=False)
     for seed in range(40):
-        play = Adversary(Setting(2, seed % 2 == 0, {"orders": budget, "users": budget}, 2))
+        play = Adversary(Setting(2, seed % 2 == 0, seed % 3 == 0, {"orders": budget, "users": budget}, 2))
         for step in range(30):
             play.respond(step, seed * 31 + step * 7)
             play.take()

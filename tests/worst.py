@@ -85,5 +85,6 @@ class Setting:
 
     limit: int = 2
     chains: bool = False
+    parts: bool = False
     budgets: dict[str, Budget] = field(default_factory=dict)
     spool: int = 2

@@ -32,7 +32,7 @@ class Cleaning(Gates):
         """The task's job is not wanted: abort it unless it is gone or done, delete it in any case.
 
         One that is alive, or with `settle`, leaves the state when the API has confirmed that, any other at once, and
-        so does one to `forget`.
+        so does one to `forget`, such as a later link of a chain whose first is still to be written.
         """
         self._drop_followers(task, now)
         job = task.job
@@ -43,7 +43,7 @@ class Cleaning(Gates):
             return
         budget, may_abort = task.budget, not task.completed and not task.gone
         item = CleanUp(job, task, may_abort and budget.aborts, budget.deletes, task.alive)
-        item.settle = (settle or item.alive) and not forget
+        item.settle = (settle or item.alive) and not (forget or task.is_later_link)
         if not item.settle:
             self._note(JobEventKind.DROPPED, task, now)
         elif not (item.abort or item.delete):
@@ -63,7 +63,7 @@ class Cleaning(Gates):
                 self._give_up(follower, now)
                 self._block(follower)
                 continue
-            self._discard(follower, now, forget=True)
+            self._discard(follower, now)
             self._end(follower)
 
     def _discard_part(self, task: Task, now: float) -> None:
@@ -224,7 +224,7 @@ class Cleaning(Gates):
         if keep and task.exists and not task.is_later_link:
             self._note(JobEventKind.KEPT, task, now)
         else:
-            self._discard(task, now, forget=task.is_later_link)
+            self._discard(task, now)
         lane, behind = task.lane, task.after
         lane.error = lane.error or error
         self._end(task)
@@ -254,7 +254,7 @@ class Cleaning(Gates):
             return
         keeps = task.budget.keep_on_exit or (task.stream.halted is not None and not self.stopping)
         if self.for_good or task.is_later_link or (task.alive and not keeps):
-            self._discard(task, now, forget=task.is_later_link)
+            self._discard(task, now)
         else:
             self._note(JobEventKind.KEPT, task, now)
             self._hold_slot(task, now)
