@@ -56,7 +56,6 @@ HOMES = {
     "requests": {"http"},
     "urllib3": {"http"},
     "botocore": {"http"},
-    "google": {"http"},
     "oauthlib": {"http"},
     "jwt": {"http"},
     "cryptography": {"http"},
@@ -71,12 +70,11 @@ HOMES = {
     "jsonschema": {"decoding"},
     "idna": {"http"},
     "backoff": {"orchestrator", "lifecycle"},
-    "ijson": {"decoding"},
     "pyarrow": {"decoding"},
     "python_calamine": {"decoding"},
 }
 # Slow to import, or optional: only inside the functions that need them.
-LATE = {"botocore", "google", "oauthlib", "jwt", "cryptography", "ijson", "pyarrow", "python_calamine", "rich"}
+LATE = {"botocore", "oauthlib", "jwt", "cryptography", "pyarrow", "python_calamine", "rich"}
 
 
 def room(path: Path) -> str:
