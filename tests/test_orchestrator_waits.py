@@ -167,6 +167,15 @@ def test_a_deadline_of_ours_is_not_tried_again_and_the_job_is_kept() -> None:
 
 
 @pytest.mark.promise(5)
+def test_a_timeout_that_keeps_its_job_keeps_those_of_the_windows_behind_it_too() -> None:
+    stage = Stage(days(1, 3), script={("poll", name): LONG for name in "123"}, timeout=3.0, aborts=True, deletes=True, keep_on_exit=False)
+    stage.play(until=60)
+
+    assert {"r1", "r2", "r3"} == set(stage.kept.jobs)
+    assert [] == stage.calls("abort", "delete")
+
+
+@pytest.mark.promise(5)
 def test_on_timeout_abort_aborts_the_job_and_it_leaves_the_state() -> None:
     stage = Stage(
         unit(1), script={("poll", "1"): LONG}, timeout=3.0, keep_on_timeout=False, aborts=True, deletes=True

@@ -218,7 +218,7 @@ class Cleaning(Gates):
     # -- giving up
 
     def _fail(self, task: Task, error: ReportError | None, now: float, *, keep: bool = False) -> None:
-        """The window fails, and its lane ends here; `keep` leaves the job in state for the next run."""
+        """The window fails, and its lane ends here; `keep` leaves its jobs in state for the next run."""
         error = error or JobError("the API gave no reason")
         self._note(JobEventKind.FAILED, task, now, error=error)
         if keep and task.exists and not task.is_later_link:
@@ -226,7 +226,7 @@ class Cleaning(Gates):
         else:
             self._discard(task, now)
         lane, behind = task.lane, task.after
-        lane.error = lane.error or error
+        lane.error, lane.keeps = lane.error or error, keep
         self._end(task)
         self._close(lane, lane.begin(behind), now)
 
@@ -252,7 +252,7 @@ class Cleaning(Gates):
         if not task.exists:
             self._discard_part(task, now)
             return
-        keeps = task.budget.keep_on_exit or (task.stream.halted is not None and not self.stopping)
+        keeps = task.budget.keep_on_exit or task.lane.keeps or (task.stream.halted is not None and not self.stopping)
         if self.for_good or task.is_later_link or (task.alive and not keeps):
             self._discard(task, now)
         else:

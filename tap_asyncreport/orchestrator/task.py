@@ -134,6 +134,7 @@ class Lane:
     key: str = ""
     groups: tuple[tuple[str, str], ...] = ()
     closed: bool = False
+    keeps: bool = False  # it ended because our patience did, so its other live jobs are left to the next run too
     skipped: bool = False
     error: ReportError | None = None
     head: Task | None = None

@@ -136,6 +136,7 @@ class RunLedger:
             self.lanes.append(lane)
         if unit.link:
             tally.chains.add((unit.lane[1], unit.window))
+            tally.written += event.kind is JobEventKind.ADOPTED  # the links before it are an earlier run's
         return lane
 
     def _name_job(self, lane: Lane, event: JobEvent) -> None:
