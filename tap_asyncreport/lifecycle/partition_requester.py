@@ -74,7 +74,7 @@ class PartitionRequester:
     def _waits(self) -> Iterator[float]:
         longest = self._retry.wait_max.total_seconds()
         factor = self._retry.wait.total_seconds()
-        waits = backoff.expo(base=2, factor=factor, max_value=longest)  # type: ignore[no-untyped-call]
+        waits = backoff.expo(base=2, factor=factor, max_value=longest)
         next(waits)
         while True:
             yield next(waits) or 0.0
