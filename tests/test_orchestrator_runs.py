@@ -237,6 +237,15 @@ def test_an_interruption_aborts_live_jobs_and_keeps_finished_ones() -> None:
 
 
 @pytest.mark.promise(9)
+def test_an_interruption_aborts_by_on_exit_also_where_a_later_window_timed_out_before() -> None:
+    script = {("poll", "1"): [running()] * 99, ("poll", "2"): [retry(86400.0)]}
+    stage = interrupted(2.0, days(1, 2), script=script, aborts=True, keep_on_exit=False)
+
+    assert ["2 abort r1"] == stage.calls("abort")
+    assert ["r2"] == list(stage.kept.jobs)
+
+
+@pytest.mark.promise(9)
 def test_an_interruption_keeps_live_jobs_where_on_exit_says_so() -> None:
     stage = interrupted(2.0, days(1, 3), script={("poll", "*"): [running()] * 99}, aborts=True, deletes=True)
 

@@ -252,7 +252,8 @@ class Cleaning(Gates):
         if not task.exists:
             self._discard_part(task, now)
             return
-        keeps = task.budget.keep_on_exit or task.lane.keeps or (task.stream.halted is not None and not self.stopping)
+        spares = task.lane.keeps or task.stream.halted is not None
+        keeps = task.budget.keep_on_exit or (spares and not self.stopping)
         if self.for_good or task.is_later_link or (task.alive and not keeps):
             self._discard(task, now)
         else:
