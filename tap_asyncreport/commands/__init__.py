@@ -22,13 +22,13 @@ MODULES = {
     "trace": "trace",
     "columns": "columns",
     "jobs": "jobs",
+    "plan": "plan",
+    "state": "state",
     "test": "replay",
     "definitions": "definitions",
     "explain": "explain",
     "schema": "schema",
     "demo": "demo",
-    "plan": "plan",
-    "state": "state",
 }
 
 HELP = """A Singer tap for every API that answers "your report will be ready later", and the tools to set it up.
@@ -46,6 +46,7 @@ The Singer tap, when the first word is an option:
   --config FILE|ENV   configuration, JSON or YAML, may be given several times;
                       ENV takes TAP_ASYNCREPORT_* variables too
   --state FILE        where the last run ended
+  --only PART         read this part only, finished or not: 'STREAM name=value START/END'
   --catalog FILE      which streams and columns to read
   --discover          print the catalog; makes no call
   --test              one record of each stream, then clean up; --test=schema prints schemas

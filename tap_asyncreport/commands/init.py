@@ -68,7 +68,7 @@ streams:
     delete_requester: DELETE /exports/{{{{ creation_response.id }}}}
 
     # jobs: {{poll_interval: 5s, timeout: 1h, max_attempts: 3}}
-    # columns: {{order_id: string, amount: decimal}}
+    # columns: {{order_id: string, date: date, amount: decimal}}
 """
 
 

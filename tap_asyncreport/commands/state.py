@@ -9,7 +9,12 @@ import click
 from tap_asyncreport.commands.options import read_state
 from tap_asyncreport.telling import Telling
 
-HELP = """Works on states."""
+HELP = """Works on states.
+
+\b
+Example:
+  tap-asyncreport state merge part1.json part2.json part3.json > state.json
+"""
 MERGE = """Joins the states that runs of parts (--only) left into the one that a whole run would have left.
 
 \b

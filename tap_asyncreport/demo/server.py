@@ -8,6 +8,7 @@ import json
 import secrets
 import socketserver
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
@@ -68,12 +69,9 @@ def serve(host: str = "127.0.0.1", port: int = 0, *, clock: Clock | None = None)
 
 def run_forever(host: str, port: int, *, ready: Callable[[str], None]) -> None:
     """Serves until interrupted; `ready` is told the base URL once requests are answered."""
-    with serve(host, port) as api:
+    with serve(host, port) as api, suppress(KeyboardInterrupt):
         ready(api.url)
-        try:
-            api.wait()
-        except KeyboardInterrupt:
-            return
+        api.wait()
 
 
 def _thread(port: _Port) -> threading.Thread:
