@@ -93,10 +93,11 @@ class Bench:
         self.state = StateBook()
 
     def add(self, stream: Stream) -> StreamRun:
-        """A stream, compiled."""
+        """A stream, compiled, about which no state says anything yet."""
         declared = Declared(stream)
         work = StreamRun(cast("Any", self), cast("Any", declared))
         self.streams[stream.name] = work
+        self.read_state({})
         return work
 
     def read_state(self, state: Mapping[str, Any]) -> None:

@@ -76,7 +76,7 @@ def _estimate(check: Check) -> str:
     assert check.least is not None
     each = [found for found in check.outlooks if found.each]
     jobs = many(sum(found.jobs for found in check.outlooks), "job")
-    if check.least.seconds < 1:
-        return f"{jobs} to do"
     more = ", and more for the partitions that are listed in the run" if each else ""
+    if check.least.seconds < 1:
+        return f"{jobs} to do{more}"
     return f"{jobs} to do{more}; at least {duration(check.least.seconds)} ({check.least.why})"

@@ -114,9 +114,8 @@ class Check:
     def _streams(self, made: Bench) -> None:
         for stream in made.settings.streams:
             self._tried("keys", lambda stream=stream: made.add(stream))
-        state = self._tried("windows", lambda: read_state(self._state_file))
-        if state is not None:
-            self._tried("windows", lambda: made.read_state(state))
+        if not self._tried("windows", lambda: made.read_state(read_state(self._state_file)) or True):
+            return
         for work in list(made.streams.values()):
             found = self._tried("windows", lambda work=work: self._planned(made, work))
             if found is None:
