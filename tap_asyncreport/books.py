@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from tap_asyncreport.clock import Clock
     from tap_asyncreport.state import StateBook
 
-BYTES_PER_SECOND = 1_000_000
+BYTES_PER_SECOND = 500_000
+AT_LEAST_APART = 0.05  # seconds; what is said sooner is paid for later
 BORN = frozenset({JobEventKind.CREATED, JobEventKind.ADOPTED})
 GONE = frozenset({JobEventKind.DROPPED, JobEventKind.DELETED})
 
@@ -26,7 +27,7 @@ class Books:
     """Keeps the state book up to date; only the main thread writes in it.
 
     A STATE message goes out as soon as something changed while the state is small; a large one only so often that STATE
-    takes no more than about a megabyte a second.
+    takes no more than half a megabyte a second.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Books:
         self._deletes = deletes
         self._write = write
         self._clock = clock
-        self._next_at = 0.0
+        self._paid_at = 0.0
 
     def enter(self, events: Sequence[JobEvent]) -> None:
         """Enters what happened to jobs, then says so."""
@@ -69,12 +70,17 @@ class Books:
     def say(self, *, last: bool = False) -> None:
         """Writes a STATE message if something changed and it is time; the `last` one is written in any case."""
         now = self._clock.monotonic()
-        if not last and (not self.state.dirty or now < self._next_at):
+        if not last and (not self.state.dirty or now < self._paid_at - AT_LEAST_APART):
             return
         message = self.state.message()
         self._write(message)
-        seconds = len(message) / BYTES_PER_SECOND
-        self._next_at = now + (seconds if seconds > 0.05 else 0.0)  # noqa: PLR2004
+        self._paid_at = max(now, self._paid_at) + len(message) / BYTES_PER_SECOND
+
+    def due(self) -> float | None:
+        """Seconds until something that has changed may be said; None when there is nothing to say."""
+        if not self.state.dirty:
+            return None
+        return max(0.0, self._paid_at - AT_LEAST_APART - self._clock.monotonic())
 
     def _set(self, unit: Unit, kept: dict[str, Any]) -> None:
         self.state.set_job(unit.stream, unit.partition, kept)

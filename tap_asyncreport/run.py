@@ -203,12 +203,13 @@ class Run:
         """Enters what happened meanwhile; false when writing should stop."""
         return self.runner.tick(self.on_events)
 
-    def on_events(self, events: list[JobEvent]) -> None:
-        """Enters events into state and ledger; called on the main thread only."""
+    def on_events(self, events: list[JobEvent]) -> float | None:
+        """Enters events into state and ledger, on the main thread; returns in how many seconds it is wanted again."""
         self.account.hear(events)
         self.books.enter(events)
         self.output.flush()
         self.output.look()
+        return self.books.due()
 
     def target_left(self, why: str) -> None:
         """Nobody takes our output any more: the run ends in order, and without a word to it."""

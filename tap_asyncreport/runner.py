@@ -23,6 +23,9 @@ CLEANERS = 8
 LET_GO = frozenset({JobEventKind.DROPPED, JobEventKind.KEPT})
 
 
+OnEvents = Callable[[list[JobEvent]], float | None]
+
+
 class Repository(Protocol):
     """The API's jobs, as far as the runner needs them; one try per call."""
 
@@ -75,8 +78,8 @@ class Runner:
     """Runs an orchestrator against repositories, one per stream.
 
     The main thread takes units with `next`, says `written` or `unreadable`, and hears of everything through the
-    `on_events` it passes, of nothing too: every `HEARTBEAT` while it waits. `interrupt` may be called from a signal
-    handler.
+    `on_events` it passes; while nothing happens that is called every `HEARTBEAT`, or after the seconds that it returned
+    where these are fewer. `interrupt` may be called from a signal handler.
     """
 
     def __init__(
@@ -121,21 +124,22 @@ class Runner:
         """Begins to work."""
         self._thread.start()
 
-    def next(self, stream: str, on_events: Callable[[list[JobEvent]], None]) -> Task | None:
+    def next(self, stream: str, on_events: OnEvents) -> Task | None:
         """Waits for the next unit of this stream whose rows may be written; None when there will be none."""
+        wait = HEARTBEAT
         while True:
             with self._changed:
                 task = self.orchestrator.take(stream, self._now())
                 over = self._over or self.orchestrator.exhausted(stream)
                 if task is None and not over and not self._has_events():
-                    self._changed.wait(HEARTBEAT)
+                    self._changed.wait(wait)
                 self._in_hand = task.job if task is not None else None
                 events = self._drain()
-            on_events(events)
+            wait = _soon(on_events(events))
             if task is not None or over:
                 return task
 
-    def tick(self, on_events: Callable[[list[JobEvent]], None]) -> bool:
+    def tick(self, on_events: OnEvents) -> bool:
         """Hands out events while a unit is being written; false when the writer should stop."""
         if self._has_events():
             with self._changed:
@@ -175,16 +179,17 @@ class Runner:
         """Whether an orderly end was asked for."""
         return self._stop_asked
 
-    def finish(self, on_events: Callable[[list[JobEvent]], None]) -> None:
+    def finish(self, on_events: OnEvents) -> None:
         """Waits until every job is cleaned up, within bounds when the run was interrupted; then ends the threads."""
         self._inbox.put(None)
+        wait = HEARTBEAT
         while True:
             with self._changed:
                 self._over = self._over or (self.orchestrator.idle and not self._stop_pending())
                 if not self._over and not self._has_events():
-                    self._changed.wait(HEARTBEAT)
+                    self._changed.wait(wait)
                 events, over = self._drain(), self._over
-            on_events(events)
+            wait = _soon(on_events(events))
             if over:
                 break
         self._inbox.put(None)
@@ -330,3 +335,7 @@ class Runner:
 
     def _all(self, command: Command, error: ReportError) -> list[Outcome]:
         return [Outcome(Means.FAIL, error=error) for _ in command.items]
+
+
+def _soon(asked: float | None) -> float:
+    return HEARTBEAT if asked is None else min(HEARTBEAT, asked)

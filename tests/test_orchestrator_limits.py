@@ -241,6 +241,19 @@ def test_nothing_is_started_that_the_full_spool_has_no_place_for() -> None:
     assert 30 == len(written(stage))
 
 
+@pytest.mark.promise(24)
+def test_only_so_many_finished_jobs_wait_for_the_writer_that_state_stays_small() -> None:
+    """Window 1 is late, and its first job fails; the others of its lane wait for it."""
+    late = [running()] * 20
+    stage = Stage(days(1, 200), limit=4, script={("poll", "1"): [*late, failed(), *late]}, poll_interval=10.0, deletes=True)
+    stage.play(until=150)
+
+    assert 50 + 4 >= len(stage.calls("create")) >= 50
+    assert 50 + 4 >= len(stage.kept.jobs)
+    stage.play()
+    assert [str(day) for day in range(1, 201)] == written(stage)
+
+
 @pytest.mark.promise(18)
 def test_the_unit_that_is_written_next_always_may_download() -> None:
     """Windows 2 to 4 fill the spool while window 1 is late."""

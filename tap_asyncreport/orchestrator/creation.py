@@ -37,7 +37,8 @@ class Creation(Fetching):
 
     def _has_place(self, task: Task) -> bool:
         """Whether one more job may be alive, and its file has somewhere to go."""
-        return self.slots.alive < self.slots.limit and (not self.spool_full or self._is_next(task))
+        is_ahead = self.spool_full or len(self._unwritten) >= self.most_ahead
+        return self.slots.alive < self.slots.limit and (not is_ahead or self._is_next(task))
 
     def _head_goes_first(self, task: Task, now: float) -> bool:
         """Whether the next window to be written asks for a place just now, which this one could take from it.

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tap_asyncreport.orchestrator.task import Key
 
 
+AHEAD = 50  # finished jobs that may wait for the writer, at least: each is in every STATE message until it is written
+
+
 class Desk:
     """The state of the state machine. Only the orchestrator's own methods change it."""
 
@@ -34,6 +37,7 @@ class Desk:
         self.stopping = False
         self.for_good = False
         self.spool_full = False
+        self.most_ahead = max(AHEAD, 2 * max_concurrent_jobs)
         self.split = split
         self.jitter = jitter
         self._order = count()
@@ -41,6 +45,7 @@ class Desk:
         self._startable: list[tuple[Key, int, Task]] = []
         self._fetchable: list[tuple[Key, int, Task]] = []
         self._no_room: list[Task] = []
+        self._unwritten: set[Task] = set()
         self._asked_for: StreamWork | None = None
         self._in_hand: Task | None = None
         self._urgent: Task | None = None
@@ -118,6 +123,7 @@ class Desk:
         else:
             self._job_over(task)
         task.phase = Phase.ENDED
+        self._unwritten.discard(task)
         self.agenda.cancel(task)
         task.lane.remove(task)
         self._leave_hand(task)
@@ -138,6 +144,7 @@ class Desk:
         """The unit's rows, or the certainty that there are none, wait for the writer."""
         self._job_over(task)
         task.phase, task.empty = Phase.READY, empty
+        self._unwritten.add(task)
         self.agenda.cancel(task)
         if self._urgent is task:
             self._urgent = None
