@@ -41,6 +41,7 @@ class StreamRun:
         self.run = run
         self.stream = stream
         self.was_read = False
+        self.strayed = False
         self.name = stream.name
         self.config = stream.report
         self.planned = False
@@ -173,6 +174,20 @@ class StreamRun:
         else:
             state.finish(self.name, unit.partition, bookmark.value, bookmark.until)
 
+    def stray(self, unit: Unit) -> str | None:
+        """A value of the replication key that lies outside the unit's window, of the rows just read; None for none."""
+        calendar, window = self.calendar(unit.partition), unit.window
+        if calendar is None or window is None:
+            return None
+        for value in (self.reader.observed.minimum, self.reader.observed.maximum):
+            try:
+                at = None if value is None else calendar.resume_at(value)
+            except (ValueError, TypeError, OverflowError):  # a key that is no date says nothing about windows
+                return None
+            if at is not None and not window.start <= at < window.end:
+                return str(value)
+        return None
+
     def collect(self, record: Mapping[str, Any]) -> None:
         """Remembers what other streams are partitioned by."""
         for column, values in self.collected.items():
@@ -255,6 +270,17 @@ class Writing:
         repository = self._work.repository
         return repository.files(job), repository.scope(job), repository.expected_rows(job)
 
+    def _warn_of_strays(self) -> None:
+        """Rows outside the window are emitted all the same; that there are any is said once."""
+        work, unit = self._work, self.task.unit
+        stray = None if work.strayed or self.task.empty or not self.rows_out else work.stray(unit)
+        if stray is not None:
+            work.strayed = True
+            logger.warning(
+                "%s: rows lie outside the window that was asked for (%s has %s of %s); they are emitted",
+                work.name, unit.window, work.config.replication_key, stray,
+            )  # fmt: skip
+
     def _end_well(self) -> None:
         run, task = self._run, self.task
         if run.runner.interrupted and task.phase.value == "ended" and not self.rows_out:
@@ -262,6 +288,7 @@ class Writing:
         run.output.flush()
         if run.output.gone:
             return
+        self._warn_of_strays()
         if task.last_link and self._work.stream.selected:
             self._work.finish(task.unit)
         run.books.written(task.unit, task.job)

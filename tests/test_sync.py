@@ -153,3 +153,26 @@ def test_discovery_makes_no_call(tap: Process) -> None:
 
     assert 0 == run.exit_code, run.stderr
     assert [] == api.log
+
+
+@pytest.mark.promise(23)
+def test_rows_outside_the_window_are_emitted_with_one_warning_and_move_no_bookmark(tap: Process) -> None:
+    stray = [{"date": "2026-03-01", "campaign": day, "clicks": 1, "cost": "1.00"} for day in (7, 8)]
+    text = "date,campaign,clicks,cost\n"
+    rows = lambda job: text + "".join(  # noqa: E731
+        ",".join(map(str, row.values())) + "\n" for row in [*ROWS, *stray] if row["date"] in (job.spec["from"], "2026-03-01")
+    )
+    with FakeApi(rows=rows) as api:
+        run = tap.run(config(api))
+
+    assert 0 == run.exit_code, run.stderr
+    assert len(ROWS) + 6 == len(run.records("clicks"))
+    assert "2026-01-03" == run.bookmark("clicks")
+    assert 1 == run.stderr.count("rows lie outside the window")
+
+
+def test_rows_inside_their_windows_give_no_warning(tap: Process) -> None:
+    with FakeApi(rows=ROWS) as api:
+        run = tap.run(config(api))
+
+    assert "outside the window" not in run.stderr
