@@ -100,9 +100,10 @@ class Bench:
         self.read_state({})
         return work
 
-    def read_state(self, state: Mapping[str, Any]) -> None:
+    def read_state(self, state: Mapping[str, Any]) -> StateBook:
         """Takes the bookmarks and jobs of a state for the streams that were added."""
         self.state = StateBook.read(state, {name: work.reading() for name, work in self.streams.items()})
+        return self.state
 
     def errors(self, name: str) -> list[ReportError]:  # noqa: ARG002
         """Nothing has failed here before."""

@@ -114,7 +114,7 @@ class Check:
     def _streams(self, made: Bench) -> None:
         for stream in made.settings.streams:
             self._tried("keys", lambda stream=stream: made.add(stream))
-        if not self._tried("windows", lambda: made.read_state(read_state(self._state_file)) or True):
+        if self._tried("windows", lambda: made.read_state(read_state(self._state_file))) is None:
             return
         for work in list(made.streams.values()):
             found = self._tried("windows", lambda work=work: self._planned(made, work))
