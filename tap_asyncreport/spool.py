@@ -75,12 +75,15 @@ class Piece:
         """Appends; raises NoRoom where the room is too small, SpoolError where the disk is."""
         assert self._file is not None
         self.spool.take(len(data), room)
+        left = memoryview(data)
         try:
-            self._file.write(data)
+            while left:  # a disk that is nearly full takes a part, and says so only the next time
+                taken = self._file.write(left) or 0
+                self.size += taken
+                left = left[taken:]
         except OSError as error:
-            self.spool.give_back(len(data))
+            self.spool.give_back(len(left))
             raise self.spool.unwritable(error) from error
-        self.size += len(data)
 
     def close(self) -> None:
         """Closes the file; it may be opened again."""

@@ -128,6 +128,25 @@ def test_closing_under_a_running_download_leaves_nothing_and_may_be_repeated(tmp
     assert ["the run is ending, nothing more is downloaded"] == [str(failure) for failure in failures]
 
 
+@pytest.mark.promise(18)
+def test_a_disk_that_takes_only_a_part_of_a_write_is_full_and_never_a_shorter_file(tmp_path: Path) -> None:
+    """The system's write then tells how much it took, and fails only the next time."""
+    resource = pytest.importorskip("resource")
+    spool = Spool(str(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with spool.piece() as piece:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        try:
+            with pytest.raises(SpoolError, match="cannot be kept"):
+                piece.write(b"0123456789abcdef", ROOMY)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert (10, 10) == (piece.size, spool.used)
+        assert b"0123456789" == piece.path.read_bytes()
+    piece.remove()
+    assert 0 == spool.used
+
+
 def test_what_killed_runs_left_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
     living = Spool(str(tmp_path))
     kept = filled(living, b"alive")
