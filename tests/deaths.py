@@ -82,6 +82,7 @@ class Life:
     random: random.Random
     cleans_up: bool
     rows: int = 200
+    most_deaths: int = MOST_DEATHS
     state: dict[str, Any] | None = None
     deaths: Counter[str] = field(default_factory=Counter)
     told: dict[str, float] = field(default_factory=dict)  # job -> when a run that had it in a STATE message was over
@@ -103,7 +104,7 @@ class Life:
                 "spool": {"directory": str(spool)},
                 "streams": streams(cleans_up=self.cleans_up),
             }
-            for _ in range(MOST_DEATHS):
+            for _ in range(self.most_deaths):
                 if not self._die(tap, config):
                     break
             last = tap.run(config, state=self.state)
