@@ -1,7 +1,8 @@
 """Kills the tap at random moments, goes on from the state that was out by then, and counts what came of it.
 
-Exits with 1 where a row is missing or doubled, a window gets a second job although its first was in a STATE message, or
-a job is left behind. `python tests/benchmarks/kills.py [kills] [seed]`
+Exits with 1 where a row is missing, comes twice in one run, or comes again after its window was finished; where a window
+gets a second job although its first was in a STATE message; or where a job is left behind.
+`python tests/benchmarks/kills.py [kills] [seed]`
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def main(kills: int, seed: int) -> int:
         wrong += [f"seed {seed + lives - 1}: {what}" for what in life.wrong]
     print(f"{lives} lives of {len(specs())} windows, {AT_ONCE} jobs at once; {dict(deaths)} in {time.monotonic() - began:.0f} s")
     print(
-        f"rows: {totals['rows']} of {totals['windows'] * life.rows}, {totals['missing']} missing, {totals['twice']} twice; "
+        f"rows: {totals['rows']} of {totals['windows'] * life.rows}, {totals['missing']} missing, {totals['twice']} again "
+        f"because a run died before their window was finished; "
         f"jobs: {totals['jobs']} for {totals['windows']} windows, {totals['aborted']} aborted, "
         f"{totals['untold']} made by a run that was killed before it could tell"
     )
