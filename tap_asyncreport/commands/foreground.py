@@ -40,16 +40,21 @@ class Calls(Protocol):
         """Whether the end was asked for."""
         ...
 
+    @property
+    def late(self) -> bool:
+        """Whether it was asked for so long ago that nothing more is waited for."""
+        ...
+
     def make(self, call: Callable[[], Any], *, patient: bool) -> Any:
         """What the call gives; where the end was asked for, a call that is not `patient` raises GaveUp."""
         ...
 
 
 class Direct:
-    """Makes calls on the spot; `stop` is all there is of an interruption."""
+    """Makes calls on the spot."""
 
-    def __init__(self) -> None:
-        self.stopping = False
+    stopping = False
+    late = False
 
     def make(self, call: Callable[[], Any], *, patient: bool) -> Any:  # noqa: ARG002
         """What the call gives."""
@@ -131,6 +136,8 @@ class Foreground:
 
     def _step(self, name: str) -> None:
         orchestrator = self._orchestrator
+        if self._calls.late:
+            raise GaveUp
         if self._calls.stopping and not orchestrator.stopping:
             orchestrator.interrupt(self._now())
         task = orchestrator.take(name, self._now())
@@ -151,6 +158,8 @@ class Foreground:
             self._teller.heard(event)
 
     def _note(self, event: JobEvent) -> None:
+        if event.error is not None:
+            event.error.within(place(event.unit, event.job))
         if event.job is None:
             return
         if event.kind in MADE:
@@ -162,7 +171,8 @@ class Foreground:
 
     def _wait(self) -> None:
         due = self._orchestrator.next_due()
-        seconds = max(0.0, due - self._now()) if due is not None else 1.0
+        assert due is not None, "nothing is under way, and nothing is due"
+        seconds = max(0.0, due - self._now())
         self._teller.waiting(seconds)
         self._clock.wait(seconds)
 

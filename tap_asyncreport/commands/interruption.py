@@ -34,6 +34,11 @@ class Interruptible:
         """Whether a signal came."""
         return self.signal is not None
 
+    @property
+    def late(self) -> bool:
+        """Whether it came nine seconds ago."""
+        return self._clock.monotonic() > self._end_at
+
     def make(self, call: Callable[[], Any], *, patient: bool) -> Any:
         """What the call gives, or raises; GaveUp where it is not waited for."""
         answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
@@ -42,8 +47,7 @@ class Interruptible:
             try:
                 value, error = answers.get(timeout=LOOK)
             except queue.Empty:
-                late = self._clock.monotonic() > self._end_at
-                if late or (self.stopping and not patient):
+                if self.late or (self.stopping and not patient):
                     raise GaveUp from None
                 continue
             if error is not None:
@@ -59,8 +63,8 @@ class Interruptible:
             with suppress(GaveUp):
                 yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for number, handler in before.items():  # once the process is to end, no further signal changes how
+                signal.signal(number, handler if self.signal is None else signal.SIG_IGN)
         if self.signal is not None:
             raise Interrupted(f"stopped by {signal.Signals(self.signal).name}", 128 + self.signal)
 
