@@ -39,6 +39,7 @@ SPELLINGS = {
     "repr of a list": lambda text: repr([text, 1]),
     "ascii": ascii,
     "HTML": html.escape,
+    "CSV": lambda text: '"' + text.replace('"', '""') + '"',
     "on one line": lambda text: " ".join(text.split()),
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),

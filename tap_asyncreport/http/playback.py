@@ -89,18 +89,20 @@ class Playback:
     ) -> urllib3.BaseHTTPResponse:
         """The recorded answer; raises NetworkError where it was one, or where there is none."""
         number = self._fitting(method, str(url), step)
-        self.served.append(number)
         if number is None:
+            self.served.append(None)
             self.exhausted = True
             raise ConnectionRefused("the recording has no answer to this request")
         del self._left[number]
         found = self._recorded[number]
         self._clock.move_to(found.ended_at)
         if found.status is None:
+            self.served.append(number)
             raise _lost(found)
         if not found.whole and found.error is None:
-            self.cut_short = True
+            self.cut_short = True  # and no observer hears of it
             raise RequestError("the recording has only the beginning of this answer")
+        self.served.append(number)
         return _answer(found, method)
 
     def close(self) -> None:

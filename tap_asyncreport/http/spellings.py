@@ -70,7 +70,7 @@ def _any_case(hexadecimal: str) -> str:
 
 
 def _spelt(character: str) -> str:
-    """A pattern for the character raw, percent-encoded (once or twice), or escaped as JSON, repr and HTML do."""
+    """A pattern for the character raw, percent-encoded (once or twice), or escaped as JSON, repr, HTML and CSV do."""
     if character.isascii() and character.isalnum():
         return character
     code = ord(character)
@@ -81,6 +81,8 @@ def _spelt(character: str) -> str:
         f"&#(?:{code}|x{_any_case(f'{code:x}')});",
         *(_escaped(text) for text in (json.dumps(character)[1:-1], ascii(character)[1:-1], f"\\u{code:04x}")),
     }
+    if character in "\"'":  # CSV and SQL double their quotes
+        ways.add(character * 2)
     if character.isspace():  # excerpts join lines, and a form writes a space as a plus
         ways |= {r"\s+", r"\+"}
     return f"(?:{'|'.join(sorted(ways))})"
