@@ -124,8 +124,11 @@ def test_offline_means_no_call(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "login      -   not tried: --offline" in said.out
 
 
-def test_nobody_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nobody_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No connection is no fault of the configuration, and no refusal."""
+    monkeypatch.setattr("tap_asyncreport.clock.SystemClock.wait", lambda self, seconds: False)
     login = {
         "type": "oauth2", "token_url": "http://127.0.0.1:9/token", "client_id": "me", "client_secret": "secret-77",
     }  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from commanding import run
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_asyncreport.commands import HELP, MODULES
@@ -126,6 +126,7 @@ def test_explain_names_the_nearest_key(capsys: pytest.CaptureFixture[str]) -> No
     assert "" == said.out
 
 
+@settings(max_examples=20)
 @given(st.text(max_size=20))
 def test_any_text_can_be_asked_for(key: str) -> None:
     """Nothing that a person types ends in a traceback."""

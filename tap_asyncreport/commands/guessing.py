@@ -52,7 +52,7 @@ def _moment(kind: str, pattern: str | None, shape: str) -> Callable[[str], bool]
 
 
 _INTEGER = rf"-?(?:0|[1-9]\d{{0,{MOST_DIGITS - 1}}})"
-_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:(?<=[.\d])[eE][+-]\d+)?"
+_NUMBER = _INTEGER + r"(?:\.\d+)?(?:(?<=[.\d])[eE][+-]\d+)?"
 _TIME = r"[ T]\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?"
 _SLASHED = r"\d{1,2}/\d{1,2}/\d{4}"
 _DOTTED = r"\d{1,2}\.\d{1,2}\.\d{4}"
@@ -193,7 +193,7 @@ def _of_texts(found: Evidence, *, typed: bool) -> tuple[Spec, str | None]:
         return {"type": "string"}, _why_not(found)
     best = fitting[0]
     if typed and best.spec["type"] in ("integer", "number", "boolean"):
-        return {"type": "string"}, f"each holds a {best.spec['type']}, in quotes"
+        return {"type": "string"}, f"each is written like type {best.spec['type']}, in quotes"
     if not best.proposed:
         return {"type": "string"}, f"{spec_text(best.spec)} would read them too"
     twins = [each for each in fitting if "format" in each.spec and each.spec["type"] == best.spec["type"]]
