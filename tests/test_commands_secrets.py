@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -18,7 +20,6 @@ from hypothesis import strategies as st
 from test_commands_trace import SMALL
 from test_sync import ROWS, config
 
-from tap_asyncreport import tap as tap_module
 from tap_asyncreport.errors import ConfigurationError, JobError, Problem, ReportError, StateError, TapError, TemplateError, Where
 from tap_asyncreport.telling import Telling
 
@@ -145,30 +146,34 @@ def test_no_command_shows_a_traceback(misbehaviour: str, tmp_path: Path, capsys:
     assert {0, 1, 77, 78} >= {each.code for _, each in said}
 
 
+BROKEN = """
+import sys
+import tap_asyncreport.stream_run as room
+from tap_asyncreport.cli import main
+def broken(*_, **__):
+    raise KeyError("no " + {canary!r})
+room.plan_lane = broken
+main({arguments!r})
+"""
+
+
 @pytest.mark.promise(28)
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 @pytest.mark.parametrize("where", ["command", "tap"])
-def test_a_fault_of_our_own_is_one_line(
-    where: str, level: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_our_own_is_one_line(where: str, level: str, tmp_path: Path) -> None:
     """What nobody expected is one line and exit code 1; the traceback is for those who debug, without secrets."""
-
-    def broken(*_: Any, **__: Any) -> Any:
-        raise KeyError(f"no {CANARY}")
-
-    monkeypatch.setenv("TAP_ASYNCREPORT_LOGLEVEL", level)
-    monkeypatch.setenv("TAP_ASYNCREPORT_SECRETS_KEY", CANARY)
-    monkeypatch.setattr("tap_asyncreport.stream_run.plan_lane", broken)
-    logging.getLogger("tap-asyncreport").setLevel(logging.NOTSET)
     path = written(tmp_path, {"base_url": "http://127.0.0.1:9", "streams": [SMALL]})
-    arguments = ["plan", "--config", path] if where == "command" else ["--config", path]
-    said = run(capsys, *arguments)
-    assert 1 == said.code
-    assert "unexpected KeyError: " in said.err.splitlines()[-1]
-    assert "TAP_ASYNCREPORT_LOGLEVEL=DEBUG shows more" in said.err.splitlines()[-1]
-    assert (level == "DEBUG") is ("Traceback" in said.err)
-    assert [] == leaks(said.all)
-    assert tap_module
+    code = BROKEN.format(canary=CANARY, arguments=[*(["plan"] if where == "command" else []), "--config", str(path)])
+    environment = {
+        **os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "TAP_ASYNCREPORT_LOGLEVEL": level,
+        "TAP_ASYNCREPORT_SECRETS_KEY": CANARY,
+    }  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert 1 == done.returncode
+    assert last.startswith("unexpected KeyError: ") and "TAP_ASYNCREPORT_LOGLEVEL=DEBUG shows more" in last
+    assert (level == "DEBUG") is ("Traceback" in done.stderr)
+    assert [] == leaks(done.stdout + done.stderr)
 
 
 # -- rendered errors, any secret
