@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from tap_asyncreport.job import Job, Unit, Window
 from tap_asyncreport.windows import Plan, WindowView
@@ -22,12 +22,37 @@ class Adopter(Protocol):
     def adopt(self, unit: Unit, kept: dict[str, Any]) -> Job: ...
 
 
+class Units(Sequence[Unit]):
+    """The units of one partition in order; each is made when it is asked for, but for those that have a job already."""
+
+    def __init__(self, windows: Sequence[Window | None], unit: Callable[[Window | None], Unit]) -> None:
+        self.known: dict[int, Unit] = {}
+        self._windows = windows
+        self._unit = unit
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    @overload
+    def __getitem__(self, place: int) -> Unit: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Unit]: ...
+    def __getitem__(self, place: int | slice) -> Unit | list[Unit]:
+        if isinstance(place, slice):
+            return [self[n] for n in range(*place.indices(len(self)))]
+        window = self._windows[place]
+        return self.known.get(place % len(self)) or self._unit(window)
+
+
 @dataclass
 class LanePlan:
-    """The units of one partition in order; jobs to go on with; jobs nobody waits for, and whether they may be alive."""
+    """The units of one partition in order; jobs to go on with, by the place of their unit; and jobs nobody waits for.
 
-    units: list[Unit] = field(default_factory=list)
-    adopted: dict[Unit, Job] = field(default_factory=dict)
+    With the last it is said whether they may be alive.
+    """
+
+    units: Units
+    adopted: dict[int, Job] = field(default_factory=dict)
     stale: list[tuple[Unit, Job, bool]] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
 
@@ -66,27 +91,27 @@ def plan_lane(
 
     A job is gone on with when it is young enough and its request is still the same; any other is cleaned up.
     """
-    plan = LanePlan()
+    warnings: tuple[str, ...] = ()
     young = [entry for entry in kept if not entry.get("written") and now - _created_at(entry, now) <= resume_max_age]
     windows: Sequence[Window | None] = [None]
     if calendar is not None:
         pending = [window for entry in young if (window := window_of(entry)) is not None]
         planned = calendar.windows(until, pending)
-        windows, plan.warnings = planned.windows, planned.warnings
+        windows, warnings = planned.windows, planned.warnings
+    plan = LanePlan(Units(windows, lambda window: unit_of(stream, partition, window, calendar)), warnings=warnings)
     chains = sorted(young, key=_link, reverse=True)
     waiting = {window_of(entry): entry for entry in chains}  # of a chain the first that is not written yet
     placed: list[dict[str, Any]] = []
-    for window in windows:
-        entry = waiting.pop(window, None)
+    for place, window in enumerate(windows) if waiting else ():
+        entry = waiting.get(window)
+        if entry is None:
+            continue
+        placed.append(entry)
         unit = unit_of(stream, partition, window, calendar, entry)
-        if entry is not None:
-            placed.append(entry)
-        if entry is not None and adopter.request_hash(unit) != entry.get("request"):
+        if adopter.request_hash(unit) == entry.get("request"):
+            plan.units.known[place], plan.adopted[place] = unit, adopter.adopt(unit, entry)
+        else:
             plan.stale.append((unit, adopter.adopt(unit, entry), True))
-            entry, unit = None, unit_of(stream, partition, window, calendar)
-        plan.units.append(unit)
-        if entry is not None:
-            plan.adopted[unit] = adopter.adopt(unit, entry)
     for entry in kept:
         mine = not isinstance(calendar, Parts) or _overlaps(window_of(entry), windows)
         if mine and not any(entry is each for each in placed):

@@ -20,7 +20,7 @@ from tap_asyncreport.job import JobEvent, Unit
 from tap_asyncreport.orchestrator import Orchestrator
 from tap_asyncreport.orchestrator.budgets import budget_of
 from tap_asyncreport.partition_lists import partitions_of
-from tap_asyncreport.planning import LanePlan, breadth_first
+from tap_asyncreport.planning import LanePlan
 from tap_asyncreport.reporting import RunFacts, StreamEnd
 from tap_asyncreport.runner import Runner
 from tap_asyncreport.spool import Spool
@@ -145,14 +145,14 @@ class Run:
 
     def _add(self, name: str, lanes: Sequence[LanePlan]) -> None:
         work = self.streams[name]
-        adopted = {unit: job for lane in lanes for unit, job in lane.adopted.items()}
-        units = list(breadth_first(lanes))
         for warning in dict.fromkeys(text for lane in lanes for text in lane.warnings):
             logger.warning("%s: %s", name, warning)
-        self.account.plan(name, windows=len(units), partitions=len(lanes) if work.config.partitions else 0)
+        windows = sum(len(lane.units) for lane in lanes)
+        self.account.plan(name, windows=windows, partitions=len(lanes) if work.config.partitions else 0)
 
         def add(orchestrator: Orchestrator, now: float) -> None:
-            orchestrator.add_units(name, units, adopted, now=now)
+            for lane in lanes:
+                orchestrator.add_units(name, lane.units, lane.adopted, now=now)
             orchestrator.complete(name)
 
         self.runner.add(add)

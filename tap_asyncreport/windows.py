@@ -110,6 +110,7 @@ class Calendar:
         self._start = None if start is None else self._grain.floor(self._instant(start))
         self._end = self._last_instant(end)
         self._plans: dict[datetime | None, Plan] = {}
+        self._known: dict[Window, Window] = {}  # partitions that are not equally far share their windows all the same
 
     def windows(self, until: datetime | None, pending: Iterable[Window] = ()) -> Plan:
         """The windows to read when everything before `until` is finished (None: nothing is).
@@ -173,7 +174,8 @@ class Calendar:
         if begin >= end:
             return Plan((), tuple(warnings))
         self._check_count(end - begin)
-        return Plan(tuple(self._tile(begin, end, pending)), tuple(warnings))
+        windows = (self._known.setdefault(window, window) for window in self._tile(begin, end, pending))
+        return Plan(tuple(windows), tuple(warnings))
 
     def _begin(self, until: datetime | None, warnings: list[str]) -> datetime:
         begin = self._start

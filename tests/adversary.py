@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from orchestra import FIRST_DAY, Kept, answer, completed, halves, ok, retry, running
+from orchestra import FIRST_DAY, Kept, add, answer, completed, halves, ok, retry, running
 from rules import Rules
 from worst import (
     CLEAN_UPS,
@@ -78,7 +78,7 @@ class Adversary(Rules):
             written = stale.id in self.kept.written
             self.run.discard_job(stale.unit.stream, stale.unit, stale, alive=not written, now=self.now)
         for name, (units, adopted, _) in plans.items():
-            self.run.add_units(name, units, adopted, now=self.now)
+            add(self.run, name, units, adopted, now=self.now)
             self.run.complete(name)
         self.pump()
 

@@ -140,6 +140,23 @@ class Kept:
 # -- the stage
 
 
+def add(
+    orchestrator: Orchestrator,
+    stream: str,
+    units: Iterable[Unit],
+    adopted: Mapping[Unit, Job] | None = None,
+    *,
+    now: float = 0.0,
+) -> None:
+    """Adds units of any partitions, each partition's in the order given."""
+    lanes: dict[str, list[Unit]] = {}
+    for each in units:
+        lanes.setdefault(each.lane[1], []).append(each)
+    for lane in lanes.values():
+        jobs = {place: adopted[each] for place, each in enumerate(lane) if adopted and each in adopted}
+        orchestrator.add_units(stream, lane, jobs, now=now)
+
+
 class Stage:
     """Plays until nothing is left to do; a step of the script that runs out falls back to the usual answer."""
 
@@ -178,7 +195,7 @@ class Stage:
             self.orchestrator.add_stream(stream, (budgets or {}).get(stream, plain))
         self.kept = Kept({name: work.budget.deletes for name, work in self.orchestrator.streams.items()})
         for each in planned:
-            self.orchestrator.add_units(each.stream, [each], adopted, now=0.0)
+            add(self.orchestrator, each.stream, [each], adopted)
         for stream in streams:
             self.orchestrator.complete(stream)
 

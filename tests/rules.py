@@ -118,6 +118,7 @@ class Rules:
         held += [c.items[0] for c in self.flying if c.verb is Verb.CREATE and c.items[0].phase is Phase.ENDED]
         assert self.run.slots.alive == len(held) + sum(item.slot for item in self.run._clean_ups), "no slot leaks"
         for work in self.run.streams.values():
+            assert work.to_come == sum(lane.left for lane in work.lanes.values())
             assert work.open_tasks == sum(len(list(lane)) for lane in work.lanes.values())
 
     def _check_end(self) -> None:
@@ -127,7 +128,7 @@ class Rules:
                 assert done or self.stopped or lane.error is not None or (name, key) in self.skipped, (
                     f"{name} {key}: red or done"
                 )
-                assert lane.head is None
+                assert not lane.is_open
         for job in self.api.values():
             in_state = job.id in self.kept.jobs
             if job.alive and not job.orphan and job.id in self.own:

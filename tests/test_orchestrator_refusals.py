@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from orchestra import Stage, after, answer, busy, completed, days, failed, ok, retry, running, unit
+from orchestra import Stage, add, after, answer, busy, completed, days, failed, ok, retry, running, unit
 
 from tap_asyncreport.job import Means
 from tap_asyncreport.orchestrator.budgets import Tries
@@ -238,7 +238,7 @@ def test_a_creation_that_is_refused_after_the_quota_is_not_repeated(late) -> Non
 @pytest.mark.promise(7)
 def test_after_a_quota_units_that_are_added_are_not_started() -> None:
     stage = Stage(unit(1, account="a"), script={("create", "a1"): [answer(Means.QUOTA_EXHAUSTED)]})
-    stage.at(5.0, lambda: stage.orchestrator.add_units("orders", days(1, 2, account="b"), now=5.0))
+    stage.at(5.0, lambda: add(stage.orchestrator, "orders", days(1, 2, account="b"), now=5.0))
     stage.play()
 
     assert ["0 create a1"] == stage.log

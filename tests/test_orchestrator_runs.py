@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from orchestra import Stage, after, answer, completed, days, failed, ok, retry, running, unit
+from orchestra import Stage, add, after, answer, completed, days, failed, ok, retry, running, unit
 
 from tap_asyncreport.errors import LoginError
 from tap_asyncreport.job import Job, Means, Unit
@@ -303,7 +303,7 @@ def test_units_that_come_after_the_interruption_are_left_alone() -> None:
     stage = Stage(unit(1, account="a"))
     stage.orchestrator.interrupt(0.0)
     late = unit(1, account="b")
-    stage.orchestrator.add_units("orders", [late, unit(2, account="b")], {late: Job(late, id="old1")}, now=0.0)
+    add(stage.orchestrator, "orders", [late, unit(2, account="b")], {late: Job(late, id="old1")})
     stage.play()
 
     assert [] == stage.log
@@ -358,7 +358,7 @@ def test_five_thousand_jobs_cost_less_than_a_second() -> None:
         orchestrator.add_stream("orders", Budget(deletes=True))
         units = days(1, 5_000) if lanes == 1 else [unit(1, account=n) for n in range(5_000)]
         began = time.process_time()
-        orchestrator.add_units("orders", units, now=0.0)
+        add(orchestrator, "orders", units)
         orchestrator.complete("orders")
         now, done = 0.0, 0
         while not orchestrator.idle:

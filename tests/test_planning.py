@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tap_asyncreport.config.streams import Incremental
 from tap_asyncreport.job import Job, Unit
-from tap_asyncreport.planning import LanePlan, plan_lane
+from tap_asyncreport.planning import LanePlan, Units, plan_lane
+from tap_asyncreport.windows import Calendar
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -70,3 +72,28 @@ def test_what_is_too_old_or_of_another_request_is_made_anew() -> None:
         assert {} == planned.adopted
         assert [("r1", True)] == [(job.id, alive) for _, job, alive in planned.stale]
         assert [0] == [unit.link for unit in planned.units]
+
+
+def test_thousands_of_partitions_share_their_windows_and_no_unit_is_made_before_its_turn() -> None:
+    calendar = Calendar(Incremental(start="2025-02-01", step="1d", format="date"), now=NOW, timezone="UTC")
+    untils = [None, None, datetime(2025, 2, 3, tzinfo=UTC)]
+    plans = [
+        plan_lane(
+            "orders", {"account": n}, calendar, Keeper(), until=until, kept=[], now=NOW, resume_max_age=timedelta(1)
+        )
+        for n, until in enumerate(untils)
+    ]  # fmt: skip
+
+    assert [365, 365, 363] == [len(planned.units) for planned in plans]
+    assert 1 == len({id(planned.units[-1].window) for planned in plans})
+    assert plans[0].units[0] is not plans[0].units[0]
+
+
+def test_units_are_a_sequence_whose_known_ones_stay_the_same() -> None:
+    units = Units([None, None, None], lambda window: Unit("orders", {}, window))
+    known = units.known[2] = Unit("orders")
+
+    assert (known, known, [known]) == (units[2], units[-1], units[2:])
+    assert [False, False, True] == [unit is known for unit in units]
+    with pytest.raises(IndexError):
+        units[3]

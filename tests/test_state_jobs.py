@@ -54,7 +54,7 @@ def planned(*jobs: dict[str, Any], now: datetime = NOW, **settings: Any) -> Lane
 
 def told(plan: LanePlan) -> tuple[list[Window | None], dict[str, Window | None], list[tuple[str, bool]]]:
     """The windows, the jobs gone on with by id, and those cleaned up with whether they may be alive."""
-    adopted = {str(job.id): unit.window for unit, job in plan.adopted.items()}
+    adopted = {str(job.id): job.unit.window for job in plan.adopted.values()}
     return [unit.window for unit in plan.units], adopted, [(str(job.id), alive) for _, job, alive in plan.stale]
 
 
@@ -93,4 +93,4 @@ def test_a_job_whose_window_is_no_longer_read_is_cleaned_up() -> None:
 def test_a_link_of_a_chain_goes_on_with_its_cursor() -> None:
     plan = planned(kept("r-2", window(1, 5), link=3, cursor="page-3"))
     [unit] = plan.units
-    assert (3, "page-3", "r-2") == (unit.link, unit.cursor, plan.adopted[unit].id)
+    assert (3, "page-3", "r-2") == (unit.link, unit.cursor, plan.adopted[0].id)

@@ -47,18 +47,18 @@ def outlook(bench: Bench, work: StreamRun) -> Outlook:
     if each and bench.state.partitions(work.name):
         partitions, each = bench.state.partitions(work.name), ()
     lanes = [work.plan_lane(partition) for partition in partitions]
-    units = [unit for lane in lanes for unit in lane.units]
-    windows = sorted(unit.window for unit in units if unit.window is not None)
+    units = [lane.units for lane in lanes if lane.units]
+    ends = [unit.window for each in units for unit in (each[0], each[-1]) if unit.window is not None]
     return Outlook(
         work.name,
-        len(units),
+        sum(map(len, units)),
         len(partitions) if work.config.partitions and not each else 0,
-        windows[0] if windows else None,
-        windows[-1] if windows else None,
+        min(ends, default=None),
+        max(ends, default=None),
         sum(len(lane.adopted) for lane in lanes),
         each,
         tuple(_warnings(lanes)),
-        units[0] if units else None,
+        units[0][0] if units else None,
     )
 
 

@@ -7,7 +7,7 @@ outside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tap_asyncreport.job import Job, JobEventKind, JobStatus, Outcome, Unit, partition_key
@@ -31,25 +31,30 @@ class Orchestrator(Creation):
 
     def add_stream(self, name: str, budget: Budget) -> StreamWork:
         """Announces a stream; streams are started in the order in which they are announced."""
-        return self.streams.setdefault(name, StreamWork(name, budget))
+        return self.streams.setdefault(name, StreamWork(name, budget, len(self.streams)))
 
     def add_units(
-        self, stream: str, units: Iterable[Unit], adopted: Mapping[Unit, Job] | None = None, *, now: float
+        self, stream: str, units: Sequence[Unit], adopted: Mapping[int, Job] | None = None, *, now: float
     ) -> None:
-        """Adds units in the order in which they should be started; a unit in `adopted` goes on with that job."""
-        work = self.streams[stream]
-        for unit in units:
-            key = unit.lane[1]
-            lane = work.lanes.get(key) or self._new_lane(work, key, unit)
-            task = Task(unit, lane, (next(self._order),), job=(adopted or {}).get(unit))
-            if self.stopping or lane.closed:
-                self._leave_alone(task, now)
-                continue
-            lane.append(task)
-            if task.job is None:
-                self._may_start(task, now)
-            else:
-                self._adopt(task, task.job, now)
+        """Adds units of one partition in their order; the n-th goes on with the job that is `adopted[n]`.
+
+        The first units of all partitions are started before anyone's second. Those behind the last adopted job are
+        taken from the sequence only when their turn comes.
+        """
+        if not units:
+            return
+        work, adopted, first = self.streams[stream], adopted or {}, units[0]
+        key = first.lane[1]
+        lane = work.lanes.get(key) or self._new_lane(work, key, first)
+        if self.stopping or lane.closed:
+            for job in adopted.values():
+                self._leave_alone(Task(job.unit, lane, (), job=job), now)
+            return
+        lane.expect(units)
+        for place in range(1 + max(adopted, default=-1)):
+            self._come(lane, adopted.get(place), now)
+        if adopted or lane.newest is None:
+            self._line_up(lane)
 
     def discard_job(self, stream: str, unit: Unit, job: Job, *, alive: bool, now: float) -> None:
         """A job of an earlier run that nobody waits for any more: abort it if it may be alive, and delete it.
@@ -59,7 +64,7 @@ class Orchestrator(Creation):
         """
         work = self.streams[stream]
         key = unit.lane[1]
-        task = Task(unit, Lane(work, key, self._groups(work, unit)), (-1,), Phase.RUNNING, job)
+        task = Task(unit, Lane(work, key, -1, self._groups(work, unit)), (-1,), Phase.RUNNING, job)
         task.exists, task.over, task.completed = True, not alive, not alive
         if not (work.budget.deletes or (alive and work.budget.aborts)):
             self._note(JobEventKind.DROPPED, task, now)
@@ -73,24 +78,17 @@ class Orchestrator(Creation):
         self.streams[stream].complete = True
 
     def _new_lane(self, work: StreamWork, key: str, unit: Unit) -> Lane:
-        lane = work.lanes[key] = Lane(work, key, self._groups(work, unit))
+        lane = work.lanes[key] = Lane(work, key, len(work.lanes), self._groups(work, unit))
         return lane
 
     def _groups(self, work: StreamWork, unit: Unit) -> tuple[tuple[str, str], ...]:
         limited = (name for name in work.budget.max_concurrent_per if name in unit.partition)
         return tuple((name, partition_key({name: unit.partition[name]})) for name in limited)
 
-    def _adopt(self, task: Task, job: Job, now: float) -> None:
-        self.slots.take(task, force=True)
-        task.attempt, task.inherited = job.attempt, True
-        self._appears(task, now, JobEventKind.ADOPTED)
-        self._poll_at(task, now)
-
     def _leave_alone(self, task: Task, now: float) -> None:
-        """Comes too late: its job, if it has one, stays in state."""
-        if task.job is not None:
-            self._note(JobEventKind.ADOPTED, task, now)
-            self._note(JobEventKind.KEPT, task, now)
+        """Comes too late: its job stays in state."""
+        self._note(JobEventKind.ADOPTED, task, now)
+        self._note(JobEventKind.KEPT, task, now)
 
     # -- what to do next
 
@@ -105,7 +103,7 @@ class Orchestrator(Creation):
     @property
     def idle(self) -> bool:
         """Whether nothing is under way and nothing is to come; calls that nobody waits for do not count."""
-        if self._awaited or any(work.open_tasks for work in self.streams.values()):
+        if self._awaited or any(work.is_open for work in self.streams.values()):
             return False
         return all(item.kept for item in self._clean_ups)
 
@@ -171,7 +169,7 @@ class Orchestrator(Creation):
     def exhausted(self, stream: str) -> bool:
         """Whether nothing of this stream will ever be ready again."""
         work = self.streams[stream]
-        return self.stopping or (work.complete and not work.open_tasks)
+        return self.stopping or (work.complete and not work.is_open)
 
     def written(self, task: Task, rows: int, now: float) -> None:
         """The unit's rows are out: the job may be deleted, and the lane goes on."""
@@ -210,7 +208,7 @@ class Orchestrator(Creation):
         """Every stream that still has work fails with this error, and nothing new begins."""
         for work in self.streams.values():
             for lane in work.lanes.values():
-                if lane.head is not None:
+                if lane.is_open:
                     lane.error = lane.error or error
         self.interrupt(now)
 

@@ -134,7 +134,7 @@ class Cleaning(Gates):
 
     def _aborted(self, item: CleanUp, now: float, *, confirmed: bool) -> None:
         item.abort, item.failures = False, 0
-        wanted = (item.slot or item.waiting) and any(work.open_tasks for work in self.streams.values())
+        wanted = (item.slot or item.waiting) and any(work.is_open for work in self.streams.values())
         if confirmed and wanted and not self.stopping:
             item.watch_until = now + CANCEL_WATCH
             self._watch_later(item, now)
@@ -234,6 +234,7 @@ class Cleaning(Gates):
     def _close(self, lane: Lane, tasks: Iterable[Task], now: float) -> None:
         """The lane gets nothing more, and these tasks of it are not written: given up, or left to the next run."""
         lane.closed = True
+        lane.expect_no_more()
         for task in tasks:
             self._give_up(task, now)
 
@@ -303,10 +304,9 @@ class Cleaning(Gates):
         self.agenda.cancel(work.gate)
         for lane in work.lanes.values():
             gap = next((task for task in lane if task.phase in (Phase.WAITING, Phase.QUEUED)), None)
-            if gap is not None:
-                self._close_from(gap, now)
+            if gap is not None or lane.left:
+                self._close_from(lane, gap, now)
 
-    def _close_from(self, gap: Task, now: float) -> None:
-        lane = gap.lane
+    def _close_from(self, lane: Lane, gap: Task | None, now: float) -> None:
         lane.error = lane.error or lane.stream.halted
         self._close(lane, lane.begin(gap), now)

@@ -8,7 +8,7 @@ from tap_asyncreport.errors import JobError
 from tap_asyncreport.job import Job, JobEventKind, Means, Outcome
 from tap_asyncreport.orchestrator.fetching import Fetching
 from tap_asyncreport.orchestrator.gates import asked_wait, too_many
-from tap_asyncreport.orchestrator.task import Command, Phase, Task, Verb
+from tap_asyncreport.orchestrator.task import Command, Lane, Phase, Task, Verb
 
 HEAD_START = 1.0
 STORED = frozenset({Phase.READY, Phase.FETCHABLE})
@@ -23,7 +23,10 @@ class Creation(Fetching):
         commands: list[Command] = []
         self._open_gates(now)
         self._wake_parked()
-        while self._startable and not self.stopping:
+        while not self.stopping:
+            self._bring_on(now)
+            if not self._startable:
+                break
             task = self._startable[0][2]
             if task.phase is Phase.QUEUED and (not self._has_place(task) or self._head_goes_first(task, now)):
                 break
@@ -34,6 +37,40 @@ class Creation(Fetching):
                 commands.append(self._creation_call(task, now))
             self._wake_parked()
         return commands
+
+    def _bring_on(self, now: float) -> None:
+        """Makes a task of the next unit that is to come, where its turn is before that of every task that may start."""
+        for work in self.streams.values():
+            while work.coming and not work.coming[0][1].left:
+                heapq.heappop(work.coming)
+            if work.coming and work.gate.lets_in(now):
+                order, lane = work.coming[0]
+                if not self._startable or (order, 0) < self._startable[0][0]:
+                    heapq.heappop(work.coming)
+                    lane.lined_up = False
+                    self._come(lane, None, now)
+                return
+
+    def _come(self, lane: Lane, job: Job | None, now: float) -> None:
+        task = lane.newest = lane.bring_on()
+        if job is None:
+            self._may_start(task, now)
+        else:
+            self._adopt(task, job, now)
+
+    def _adopt(self, task: Task, job: Job, now: float) -> None:
+        task.job = job
+        self.slots.take(task, force=True)
+        task.attempt, task.inherited = job.attempt, True
+        self._appears(task, now, JobEventKind.ADOPTED)
+        self._poll_at(task, now)
+
+    def _line_up(self, lane: Lane) -> None:
+        """The lane's next unit takes its place among those to come, once the one before it has had its turn."""
+        lane.newest = None
+        if lane.left and not lane.lined_up:
+            lane.lined_up = True
+            heapq.heappush(lane.stream.coming, (lane.next_order, lane))
 
     def _has_place(self, task: Task) -> bool:
         """Whether one more job may be alive, and its file has somewhere to go."""
@@ -56,12 +93,20 @@ class Creation(Fetching):
         blocker = self._blocker(task)
         if blocker is not None:
             blocker.waiting.append(task)
+            self._had_its_turn(task)
         elif not task.stream.gate.lets_in(now):
             self._hold(task)
+        elif self.slots.take(task):
+            self._had_its_turn(task)
+            return True
         else:
-            return self.slots.take(task)
+            return False
         self.slots.pass_on(task)
         return False
+
+    def _had_its_turn(self, task: Task) -> None:
+        if task.lane.newest is task:
+            self._line_up(task.lane)
 
     def _wake_parked(self) -> None:
         while self.slots.woken:
@@ -71,7 +116,7 @@ class Creation(Fetching):
     def _creation_call(self, task: Task, now: float) -> Command:
         self._let_through(task)
         task.phase, task.asked_at = Phase.CREATING, now
-        if task is task.lane.head and task.after is not None:
+        if task is task.lane.head and (task.after is not None or task.lane.left):
             self.agenda.put(now + HEAD_START, task)
         task.job = task.job or Job(task.unit, task.attempt)
         task.first_try_at = now if task.first_try_at is None else task.first_try_at
@@ -130,7 +175,7 @@ class Creation(Fetching):
         if task.stream.halted is None:
             self._hold(task)
         else:
-            self._close_from(task, now)
+            self._close_from(task.lane, task, now)
 
     def _alone(self) -> bool:
         """Whether nothing of ours is at the API whose end could make room."""

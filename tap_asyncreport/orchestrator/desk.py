@@ -40,7 +40,6 @@ class Desk:
         self.most_ahead = max(AHEAD, 2 * max_concurrent_jobs)
         self.split = split
         self.jitter = jitter
-        self._order = count()
         self._tie = count()
         self._startable: list[tuple[Key, int, Task]] = []
         self._fetchable: list[tuple[Key, int, Task]] = []
@@ -161,6 +160,6 @@ class Desk:
 
     def _awaited_stream(self) -> StreamWork | None:
         """The stream that the writer is at: the one it asked for last, else the first that has work."""
-        if self._asked_for is not None and self._asked_for.open_tasks:
+        if self._asked_for is not None and self._asked_for.is_open:
             return self._asked_for
-        return next((work for work in self.streams.values() if work.open_tasks), None)
+        return next((work for work in self.streams.values() if work.is_open), None)

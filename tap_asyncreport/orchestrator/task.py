@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from tap_asyncreport.errors import ReportError
     from tap_asyncreport.job import Job, Unit
     from tap_asyncreport.orchestrator.budgets import Budget
 
-Key = tuple[tuple[int, ...], int]
+Order = tuple[int, ...]
+Key = tuple[Order, int]
 
 
 class Phase(StrEnum):
@@ -55,7 +58,7 @@ class Task:
 
     unit: Unit
     lane: Lane
-    order: tuple[int, ...]
+    order: Order
     phase: Phase = Phase.WAITING
     job: Job | None = None
     attempt: int = 1
@@ -128,10 +131,15 @@ class Task:
 
 @dataclass(eq=False, repr=False)
 class Lane:
-    """The units of one partition of one stream, in the order in which they are written: a chain of tasks."""
+    """The units of one partition of one stream, in the order in which they are written: a chain of tasks.
+
+    Units that nothing has been done about yet are no tasks but `coming`, and are made one by one: a year of windows of
+    each of thousands of partitions would fill the memory. The task that came on last is `newest` until it starts.
+    """
 
     stream: StreamWork
     key: str = ""
+    number: int = 0
     groups: tuple[tuple[str, str], ...] = ()
     closed: bool = False
     keeps: bool = False  # it ended because our patience did, so its other live jobs are left to the next run too
@@ -139,6 +147,42 @@ class Lane:
     error: ReportError | None = None
     head: Task | None = None
     last: Task | None = None
+    newest: Task | None = None
+    lined_up: bool = False
+    added: int = 0
+    left: int = 0
+    coming: Iterator[Unit] = field(default_factory=lambda: iter(()))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything of it is still to be done."""
+        return self.head is not None or self.left > 0
+
+    def expect(self, units: Sequence[Unit]) -> None:
+        """More units are to come, behind all others."""
+        self.coming = chain(self.coming, units) if self.left else iter(units)
+        self.added += len(units)
+        self.left += len(units)
+        self.stream.to_come += len(units)
+
+    @property
+    def next_order(self) -> Order:
+        """Where the next unit that is to come stands among all: every lane's first comes before anyone's second."""
+        return self.stream.number, self.added - self.left, self.number
+
+    def bring_on(self) -> Task:
+        """Makes a task, the last of the lane, of the next unit that is to come."""
+        order = self.next_order
+        self.left -= 1
+        self.stream.to_come -= 1
+        task = Task(next(self.coming), self, order)
+        self.append(task)
+        return task
+
+    def expect_no_more(self) -> None:
+        """What is still to come is not to be done."""
+        self.stream.to_come -= self.left
+        self.left, self.coming, self.newest = 0, iter(()), None
 
     def append(self, task: Task) -> None:
         """Puts a task at the end."""
@@ -221,15 +265,23 @@ class StreamWork:
 
     name: str
     budget: Budget
+    number: int = 0
     lanes: dict[str, Lane] = field(default_factory=dict)
     ready: deque[Task] = field(default_factory=deque)
     open_tasks: int = 0
+    to_come: int = 0
+    coming: list[tuple[Order, Lane]] = field(default_factory=list)
     gate: Gate = field(default_factory=Gate)
     early: list[tuple[float, int, int, Task]] = field(default_factory=list)
     leaving: dict[str, list[CleanUp | Task]] = field(default_factory=dict)
     halted: ReportError | None = None
     quota: ReportError | None = None
     complete: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything of it is still to be done."""
+        return self.open_tasks > 0 or self.to_come > 0
 
 
 @dataclass(eq=False, repr=False)

@@ -22,7 +22,7 @@ class Verdicts(Cleaning):
         """The task may be created after `wait`, unless this stream starts no more jobs."""
         task.phase = Phase.QUEUED
         if task.stream.halted is not None:
-            self._close_from(task, now)
+            self._close_from(task.lane, task, now)
         elif wait:
             task.phase = Phase.WAITING
             self.agenda.put(now + wait, task)

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from orchestra import days, unit  # noqa: E402
+from orchestra import add, days, unit  # noqa: E402
 
 from tap_asyncreport.clock import SystemClock  # noqa: E402
 from tap_asyncreport.job import Job, JobStatus, Means, Outcome  # noqa: E402
@@ -113,7 +113,7 @@ def alone(jobs: int, lanes: int) -> None:
     units = days(1, jobs) if lanes == 1 else [unit(1, account=n) for n in range(jobs)]
     gc.collect()
     tracemalloc.start()
-    orchestrator.add_units("orders", units, now=0.0)
+    add(orchestrator, "orders", units)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     orchestrator.complete("orders")
