@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from tap_asyncreport.state import StateBook
 
 BYTES_PER_SECOND = 500_000
-AT_LEAST_APART = 0.05  # seconds; what is said sooner is paid for later
+AHEAD = 0.05  # seconds that STATE may be ahead of what it may take; what is said sooner is paid for later
+AHEAD_FOR_NEWS = 2.0  # the same for what a successor would otherwise do again: a job that was made, rows that are out
 BORN = frozenset({JobEventKind.CREATED, JobEventKind.ADOPTED})
 GONE = frozenset({JobEventKind.DROPPED, JobEventKind.DELETED})
 
@@ -27,7 +28,7 @@ class Books:
     """Keeps the state book up to date; only the main thread writes in it.
 
     A STATE message goes out as soon as something changed while the state is small; a large one only so often that STATE
-    takes no more than half a megabyte a second.
+    takes no more than half a megabyte a second, after some at once for jobs that were made and rows that are out.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Books:
         self._write = write
         self._clock = clock
         self._paid_at = 0.0
+        self._is_news = False
 
     def enter(self, events: Sequence[JobEvent]) -> None:
         """Enters what happened to jobs, then says so."""
@@ -52,6 +54,7 @@ class Books:
             if event.job is None:
                 continue
             if event.kind in BORN:
+                self._is_news = True
                 self._set(event.unit, self._keepers[event.unit.stream].kept(event.job))
             elif event.kind in GONE or event.kind is JobEventKind.WARNING:
                 self._drop(event)
@@ -59,6 +62,7 @@ class Books:
 
     def written(self, unit: Unit, job: Job | None) -> None:
         """The unit's rows are out: its job stays in state only until it is deleted at the API."""
+        self._is_news = True
         if job is None or (job.id is None and job.creation_response is None):
             return
         kept = self._keepers[unit.stream].kept(job)
@@ -68,11 +72,14 @@ class Books:
             self.state.drop_job(unit.stream, unit.partition, kept)
 
     def say(self, *, last: bool = False) -> None:
-        """Writes a STATE message if something changed and it is time; the `last` one is written in any case."""
-        now = self._clock.monotonic()
-        if not last and (not self.state.dirty or now < self._paid_at - AT_LEAST_APART):
+        """Writes a STATE message if something changed and it is time; the `last` one is written in any case.
+
+        While the state is `dirty` afterwards, there is something that no message has said.
+        """
+        if not last and self.due() != 0.0:
             return
-        message = self.state.message()
+        now = self._clock.monotonic()
+        message, self._is_news = self.state.message(), False
         self._write(message)
         self._paid_at = max(now, self._paid_at) + len(message) / BYTES_PER_SECOND
 
@@ -80,7 +87,8 @@ class Books:
         """Seconds until something that has changed may be said; None when there is nothing to say."""
         if not self.state.dirty:
             return None
-        return max(0.0, self._paid_at - AT_LEAST_APART - self._clock.monotonic())
+        ahead = AHEAD_FOR_NEWS if self._is_news else AHEAD
+        return max(0.0, self._paid_at - ahead - self._clock.monotonic())
 
     def _set(self, unit: Unit, kept: dict[str, Any]) -> None:
         self.state.set_job(unit.stream, unit.partition, kept)

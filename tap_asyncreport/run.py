@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tap-asyncreport")
 
 END_WITHIN = 9.0
-SETTLE_WITHIN = 10.0
+FINISH_WITHIN = 4.0
 
 
 class Run:
@@ -64,6 +64,7 @@ class Run:
         self.now = self.clock.now()
         self.exit_code = 0
         self.signal: int | None = None
+        self._write_until = float("-inf")
         self._closed = False
         self._asking = False
         self.templates = Templates(now=self.now, timezone=settings.timezone)
@@ -113,7 +114,7 @@ class Run:
         self.account.begin()
         self.runner.start()
         plans = {name: self._plan(work) for name, work in self.streams.items() if not work.parents}
-        self._discard_stale([plan for lanes in plans.values() for plan in lanes])
+        self._discard_stale([plan for lanes in plans.values() for plan in lanes])  # before others take slots
         for name, lanes in plans.items():
             self._add(name, lanes)
 
@@ -158,7 +159,7 @@ class Run:
         self.runner.add(add)
 
     def _discard_stale(self, lanes: Sequence[LanePlan]) -> None:
-        """Jobs of earlier runs that nobody goes on with are aborted before their windows get new ones."""
+        """Jobs of earlier runs that nobody goes on with are cleaned up; their windows get new ones only then."""
         stale = [entry for lane in lanes for entry in lane.stale]
         if not stale:
             return
@@ -168,11 +169,6 @@ class Run:
                 orchestrator.discard_job(unit.stream, unit, job, alive=alive, now=now)
 
         self.runner.add(discard)
-        give_up_at = self.clock.monotonic() + SETTLE_WITHIN
-        while self.runner.orchestrator.cleaning and self.clock.monotonic() < give_up_at:
-            if self.clock.wait(0.02):
-                break
-        self.runner.tick(self.on_events)
 
     def _split(self, unit: Unit) -> tuple[Unit, Unit] | None:
         return self.streams[unit.stream].split(unit)
@@ -200,8 +196,14 @@ class Run:
                     pass
 
     def tick(self) -> bool:
-        """Enters what happened meanwhile; false when writing should stop."""
-        return self.runner.tick(self.on_events)
+        """Enters what happened meanwhile; false when writing should stop.
+
+        After a signal a window whose first rows are out is finished if that takes no longer than `FINISH_WITHIN`: else
+        all of them would come again.
+        """
+        if self.runner.tick(self.on_events):
+            return True
+        return not self.output.gone and self.clock.monotonic() < self._write_until
 
     def on_events(self, events: list[JobEvent]) -> float | None:
         """Enters events into state and ledger, on the main thread; returns in how many seconds it is wanted again."""
@@ -217,11 +219,12 @@ class Run:
             logger.error("%s; the run ends here, and the next one goes on", why)
         self.exit_code = self.exit_code or 1
         self.interrupt()
+        self.runner.never_covered()
 
     def interrupt(self, signum: int | None = None) -> None:
         """Ends the run in order, within ten seconds; safe in a signal handler."""
         if signum is not None and self.signal is None:
-            self.signal = signum
+            self.signal, self._write_until = signum, self.clock.monotonic() + FINISH_WITHIN
             self._watch()
         self.runner.interrupt()
         if self._asking and signum is not None:
@@ -314,4 +317,6 @@ class Run:
     def _write_state(self, message: bytes) -> None:
         self.output.write(message)
         self.output.flush()
+        if not self.output.gone:
+            self.runner.covered()
 

@@ -147,11 +147,20 @@ class Runner:
             on_events(events)
         return not self._stop_asked
 
-    def written(self, task: Task, rows: int) -> None:
-        """The unit's rows are out."""
+    def written(self, task: Task, rows: int, *, covered: bool = True) -> None:
+        """The unit's rows are out; its job is deleted once a STATE message has `covered` them."""
         if task.job is not None:
             self._release(task.unit.stream, task.job)
-        self.add(lambda orchestrator, now: orchestrator.written(task, rows, now))
+        self.add(lambda orchestrator, now: orchestrator.written(task, rows, now, covered=covered))
+
+    def covered(self) -> None:
+        """A STATE message is out that covers all units written so far."""
+        if self.orchestrator.uncovered:
+            self.add(lambda orchestrator, now: orchestrator.covered(now))
+
+    def never_covered(self) -> None:
+        """No further STATE message will get out."""
+        self.add(lambda orchestrator, _: orchestrator.never_covered())
 
     def unreadable(self, task: Task, error: ReportError) -> None:
         """The unit's rows could not be read."""

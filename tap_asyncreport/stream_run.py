@@ -285,14 +285,16 @@ class Writing:
         run, task = self._run, self.task
         if run.runner.interrupted and task.phase.value == "ended" and not self.rows_out:
             return
-        run.output.flush()
+        run.output.look()
         if run.output.gone:
             return
         self._warn_of_strays()
         if task.last_link and self._work.stream.selected:
             self._work.finish(task.unit)
         run.books.written(task.unit, task.job)
-        run.books.say()
-        run.runner.written(task, self.rows_out)
+        run.books.say()  # in one piece with the last rows: what dies between them comes again
+        run.output.flush()
+        if not run.output.gone:
+            run.runner.written(task, self.rows_out, covered=not run.state.dirty)
         run.tick()
 

@@ -68,6 +68,7 @@ class Adversary(Rules):
         self.skipped: set[Place] = set()
         self.in_hand: Task | None = None
         self.files: set[str] = set()
+        self.unsaid: list[tuple[Place, datetime, int, Job | None]] = []
         self.stopped = False
         self.ended = 0
         for name, budget in self.setting.budgets.items():
@@ -115,7 +116,15 @@ class Adversary(Rules):
         return units
 
     def crash(self, lost: bool) -> None:
-        """The process dies; a creation under way may have made a job all the same."""
+        """The process dies; a creation under way may have made a job all the same.
+
+        Rows that were out before any STATE message said so come again.
+        """
+        for lane, until, link, job in reversed(self.unsaid):
+            self.until[lane], self.links[lane] = until, link
+            if job is not None and job.id is not None:
+                self.kept.jobs[job.id] = job
+                self.kept.written.discard(job.id)
         for command in self.flying:
             if command.verb is Verb.CREATE and lost:
                 self._make(command.jobs[0].unit, orphan=True)
@@ -157,17 +166,23 @@ class Adversary(Rules):
                 self._hear()
                 return
 
-    def put(self, readable: bool) -> None:
-        """The writer is done with the unit in its hands."""
+    def put(self, readable: bool, *, said: bool = True) -> None:
+        """The writer is done with the unit in its hands; whether a STATE message has `said` so is another matter."""
         task, self.in_hand = self.in_hand, None
         if task is None or (self.stopped and task.phase is Phase.ENDED):
             return
         if readable:
-            self._written(task)
+            self._written(task, said=said)
         else:
             if task.job is not None:
                 self.files.discard(str(task.job.id))
             self.run.unreadable(task, DecodeError("no rows"), self.now)
+        self.pump()
+
+    def say(self) -> None:
+        """A STATE message goes out."""
+        self.unsaid.clear()
+        self.run.covered(self.now)
         self.pump()
 
     def interrupt(self) -> None:
@@ -196,6 +211,7 @@ class Adversary(Rules):
                 self.respond(0, 0)
             self.take()
             self.put(readable=True)
+            self.say()
             if not self.flying and self.in_hand is None:
                 self.to_next()
         assert self.run.idle, "every run comes to its end"
@@ -334,15 +350,21 @@ class Adversary(Rules):
         ):
             self.let_go.add(job)
 
-    def _written(self, task: Task) -> None:
+    def _written(self, task: Task, *, said: bool) -> None:
         """Exactly the next rows of the lane, from a job that is really done."""
         unit, job = task.unit, task.job
         assert (self.until[unit.lane], self.links[unit.lane]) == (unit.window.start, unit.link), "in order, once"
         if job is not None and job.id is not None:
             assert self.api[job.id].fate == ("empty" if task.empty else "completed"), "rows of finished jobs only"
             self.files.discard(job.id)
+        if said:
+            self.unsaid.clear()
+        else:
+            self.unsaid.append((unit.lane, self.until[unit.lane], self.links[unit.lane], job))
         if task.last_link:
             self.until[unit.lane], self.links[unit.lane] = unit.window.end, 0
         else:
             self.links[unit.lane] += 1
-        self.run.written(task, 1, self.now)
+        self.run.written(task, 1, self.now, covered=said)
+        if said:
+            self.run.covered(self.now)

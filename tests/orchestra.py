@@ -180,6 +180,7 @@ class Stage:
         self.events: list[JobEvent] = []
         self.names: dict[str, str] = {}
         self.writes = True
+        self.covers = True  # whether a STATE message follows what is written at once
         self.write = write
         self.unreadable: dict[str, ReportError] = {}
         self._tie = count()
@@ -250,7 +251,7 @@ class Stage:
         if error is not None:
             self.orchestrator.unreadable(task, error, self.now)
         else:
-            self.orchestrator.written(task, 0 if task.empty else 1, self.now)
+            self.orchestrator.written(task, 0 if task.empty else 1, self.now, covered=self.covers)
         for command in self.orchestrator.commands(self.now):
             self._take_up(command)
 

@@ -9,7 +9,7 @@ from typing import Any
 from orchestra import Kept
 from worst import EPSILON, LAST, AtApi, Place, Setting
 
-from tap_asyncreport.job import JobEvent, JobEventKind, Unit
+from tap_asyncreport.job import Job, JobEvent, JobEventKind, Unit
 from tap_asyncreport.orchestrator import Orchestrator
 from tap_asyncreport.orchestrator.budgets import SHORTEST_WAIT, Budget
 from tap_asyncreport.orchestrator.cleaning import CANCEL_WATCH
@@ -35,6 +35,7 @@ class Rules:
     put_down: set[str]
     seen_completed: set[str]
     skipped: set[Place]
+    unsaid: list[tuple[Place, datetime, int, Job | None]]
     stopped: bool
     ended: int
 
@@ -108,6 +109,8 @@ class Rules:
         assert written or not kept, f"{verb} of {job}, which is kept"
         assert self.calls[verb, job] <= 2, f"{verb} of {job}: twice at most"
         assert job in self.own or job in self.put_down, "only jobs of our own"
+        unsaid = [done.id for _, _, _, done in self.unsaid if done is not None]
+        assert job not in unsaid, f"{verb} of {job}, and no STATE message has said that its rows are out"
         if verb is Verb.ABORT:
             assert job not in self.seen_completed, "no abort of what is completed"
             assert not self.calls[Verb.DELETE, job], "abort, then delete"

@@ -234,9 +234,9 @@ def test_a_chain_of_jobs_is_one_window() -> None:
     links: list[tuple[str, bool]] = []
     written = stage.orchestrator.written
 
-    def note(task, rows, now) -> None:
+    def note(task, rows, now, **more) -> None:
         links.append((name_of(task.unit), task.last_link))
-        written(task, rows, now)
+        written(task, rows, now, **more)
 
     stage.orchestrator.written = note
     stage.play()

@@ -221,10 +221,10 @@ class Spool:
                 fetch(command)
             return made
 
-        def release(task, rows, now):
+        def release(task, rows, now, **more):
             self.files.discard(str(task.job.id))
             orchestrator.spool_full = len(self.files) >= places
-            written_(task, rows, now)
+            written_(task, rows, now, **more)
 
         orchestrator.commands, orchestrator.written = look, release
 

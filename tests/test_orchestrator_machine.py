@@ -80,10 +80,15 @@ class Machine(RuleBasedStateMachine):
     def take(self) -> None:
         self.play.take()
 
-    @rule(readable=st.sampled_from([True, True, True, False]))
+    @rule(readable=st.sampled_from([True, True, True, False]), said=st.booleans())
     @precondition(lambda self: self.play.in_hand is not None)
-    def put(self, readable: bool) -> None:
-        self.play.put(readable=readable)
+    def put(self, readable: bool, said: bool) -> None:
+        self.play.put(readable=readable, said=said)
+
+    @rule()
+    @precondition(lambda self: self.play.unsaid)
+    def say(self) -> None:
+        self.play.say()
 
     @rule(
         what=st.sampled_from(

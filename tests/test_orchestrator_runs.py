@@ -168,14 +168,32 @@ def test_a_window_that_waits_for_a_cancel_passes_its_slot_on() -> None:
     assert [5.1] == stage.times("create", "3")
 
 
-@pytest.mark.promise(8)
-def test_the_orchestrator_says_while_it_cleans_up() -> None:
-    stage = Stage(unit(2), deletes=True)
-    stage.orchestrator.discard_job("orders", unit(1), Job(unit(1), id="old1"), alive=True, now=0.0)
-
-    assert stage.orchestrator.cleaning
+@pytest.mark.promise(1, 8)
+def test_no_job_is_deleted_before_a_state_message_covers_its_rows() -> None:
+    stage = Stage(days(1, 3), deletes=True)
+    stage.covers = False
     stage.play()
-    assert not stage.orchestrator.cleaning
+    assert ["write 1", "write 2", "write 3"] == [line.split(" ", 1)[1] for line in stage.calls("write", "delete")]
+    assert not stage.idle
+
+    stage.orchestrator.covered(stage.now)
+    stage.play()
+    assert 3 == len(stage.calls("delete"))
+    assert stage.idle
+
+
+@pytest.mark.promise(1, 9)
+def test_rows_that_no_state_message_will_cover_leave_their_job_to_the_next_run() -> None:
+    stage = Stage(days(1, 2), deletes=True)
+    stage.covers = False
+    stage.play()
+    stage.orchestrator.interrupt(stage.now)
+    stage.orchestrator.never_covered()
+    stage.play()
+
+    assert [] == stage.calls("delete")
+    assert stage.idle
+    assert ["r1", "r2"] == sorted(stage.kept.jobs)
 
 
 @pytest.mark.promise(8)

@@ -50,7 +50,7 @@ class RateLimit(Model):
 
     match: dict[Literal["step", "path"], str] = Field(
         {},
-        description="`step` (a requester's name) or `path` (a pattern); none: every call.",
+        description="`step` (a requester's name) or `path` (like a file name's pattern, or a regular expression); none: every call.",
         examples=[{"step": "creation_requester"}],
     )
     rate: CallRate = Field(description="Calls per time.", examples=["60/1m"])

@@ -39,10 +39,15 @@ def _short(step: str) -> str:
 
 
 def _matches(pattern: str, text: str) -> bool:
+    """Whether a pattern like a file name's, or a regular expression, covers the whole text.
+
+    An expression that says where it begins or ends need not cover more than it says.
+    """
     if fnmatch.fnmatchcase(text, pattern):
         return True
     try:
-        return re.fullmatch(pattern, text) is not None
+        find = re.search if pattern.startswith("^") or pattern.endswith("$") else re.fullmatch
+        return find(pattern, text) is not None
     except re.error:
         return False
 

@@ -107,11 +107,6 @@ class Orchestrator(Creation):
             return False
         return all(item.kept for item in self._clean_ups)
 
-    @property
-    def cleaning(self) -> bool:
-        """Whether jobs are being aborted or deleted."""
-        return any(not item.kept for item in self._clean_ups)
-
     def _due_calls(self, now: float) -> list[Command]:
         commands: list[Command] = []
         polls: list[Task] = []
@@ -171,17 +166,33 @@ class Orchestrator(Creation):
         work = self.streams[stream]
         return self.stopping or (work.complete and not work.is_open)
 
-    def written(self, task: Task, rows: int, now: float) -> None:
-        """The unit's rows are out: the job may be deleted, and the lane goes on."""
+    def written(self, task: Task, rows: int, now: float, *, covered: bool = True) -> None:
+        """The unit's rows are out, and the lane goes on; the job is deleted once a STATE message has `covered` them."""
         self._note(JobEventKind.WRITTEN, task, now, rows=rows)
         if task.phase is not Phase.ENDED:
             self._end(task)
         if task.job is not None and task.exists:
-            self._clean_up(CleanUp(task.job, task, delete=task.budget.deletes), now)
+            self._clean_up(CleanUp(task.job, task, delete=task.budget.deletes, held=not covered), now)
         else:
             self._discard_part(task, now)
         self.room_freed()
         self._offer(task.lane)
+
+    def covered(self, now: float) -> None:
+        """A STATE message says of all units written so far that their rows are out: their jobs may be deleted."""
+        for item in self._take_uncovered():
+            self.agenda.put(now, item)
+
+    def never_covered(self) -> None:
+        """Nobody takes STATE any more: what it has not told of is left as it is, for the next run asks for it again."""
+        for item in self._take_uncovered():
+            self._clean_ups.pop(item, None)
+
+    def _take_uncovered(self) -> list[CleanUp]:
+        items, self.uncovered = self.uncovered, []
+        for item in items:
+            item.held = False
+        return items
 
     def unreadable(self, task: Task, error: ReportError, now: float) -> None:
         """The unit's rows could not be read: the window fails, and its bookmark is held."""

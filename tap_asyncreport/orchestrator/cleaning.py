@@ -86,7 +86,10 @@ class Cleaning(Gates):
         else:
             self._job_over(task)
         self._clean_ups[item] = None
-        self.agenda.put(now, item)
+        if item.held:
+            self.uncovered.append(item)
+        else:
+            self.agenda.put(now, item)
 
     def _clean_up_call(self, item: CleanUp) -> Command:
         item.asking = True

@@ -51,6 +51,7 @@ class Desk:
         self._downloads = 0
         self._awaited = 0
         self._clean_ups: dict[CleanUp, None] = {}  # in order
+        self.uncovered: list[CleanUp] = []
 
     def _note(
         self,

@@ -289,7 +289,8 @@ class CleanUp:
     """A job to be aborted, deleted, or both, or one that is kept and watched while its slot is wanted.
 
     One that was alive holds its slot until the API has let go, and stays in state until that is certain (`settle`);
-    meanwhile the tasks in `waiting` make no other job for the same window.
+    meanwhile the tasks in `waiting` make no other job for the same window. One that is `held` is not deleted before a
+    STATE message has said that its rows are out.
     """
 
     job: Job
@@ -303,6 +304,7 @@ class CleanUp:
     slot: bool = False
     watch_until: float | None = None
     asking: bool = False
+    held: bool = False
     failures: int = 0
     polls: int = 0
     waiting: list[Task] = field(default_factory=list)
