@@ -28,7 +28,11 @@ def partitions_of(work: StreamRun) -> list[dict[str, Any]]:
         return given_values(work, dimension, before)
 
     return combine(
-        work.config.partitions, values_of, warn=lambda text: logger.warning("%s: %s", work.name, text), key=key
+        work.config.partitions,
+        values_of,
+        warn=lambda text: logger.warning("%s: %s", work.name, text),
+        key=key,
+        together=work.run.state.together(work.name),
     )
 
 

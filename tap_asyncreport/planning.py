@@ -51,10 +51,11 @@ class LanePlan:
     With the last it is said whether they may be alive.
     """
 
-    units: Units
+    units: Sequence[Unit]
     adopted: dict[int, Job] = field(default_factory=dict)
     stale: list[tuple[Unit, Job, bool]] = field(default_factory=list)
     warnings: tuple[str, ...] = ()
+    is_read: bool = True  # false for a partition that is gone: it is only cleaned up after
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def plan_lane(
         pending = [window for entry in young if (window := window_of(entry)) is not None]
         planned = calendar.windows(until, pending)
         windows, warnings = planned.windows, planned.warnings
-    plan = LanePlan(Units(windows, lambda window: unit_of(stream, partition, window, calendar)), warnings=warnings)
+    units = Units(windows, lambda window: unit_of(stream, partition, window, calendar))
+    plan = LanePlan(units, warnings=warnings)
     chains = sorted(young, key=_link, reverse=True)
     waiting = {window_of(entry): entry for entry in chains}  # of a chain the first that is not written yet
     placed: list[dict[str, Any]] = []
@@ -109,7 +111,7 @@ def plan_lane(
         placed.append(entry)
         unit = unit_of(stream, partition, window, calendar, entry)
         if adopter.request_hash(unit) == entry.get("request"):
-            plan.units.known[place], plan.adopted[place] = unit, adopter.adopt(unit, entry)
+            units.known[place], plan.adopted[place] = unit, adopter.adopt(unit, entry)
         else:
             plan.stale.append((unit, adopter.adopt(unit, entry), True))
     for entry in kept:

@@ -122,17 +122,23 @@ class Run:
         """The stream's lanes; a stream that cannot be planned fails alone."""
         try:
             partitions = self._partitions(work)
+            self.state.carry_over(work.name, partitions)
             if self.settings.only:
                 return [work.plan_lane(partition) for partition in partitions if work.parts(partition)]
-            forgotten = self.state.forget_absent(work.name, partitions) if work.config.partitions else []
-            if forgotten:
-                logger.info("%s: %d partitions are gone; their bookmarks are dropped", work.name, len(forgotten))
-            return [work.plan_lane(partition) for partition in partitions]
+            return [*self._left_behind(work, partitions), *map(work.plan_lane, partitions)]
         except Interrupted:
             return []
         except ReportError as error:
             self._failed(work.name, error)
             return []
+
+    def _left_behind(self, work: StreamRun, partitions: Sequence[Mapping[str, Any]]) -> list[LanePlan]:
+        """Forgets partitions that are gone for good; a lane for each that has jobs at the API still."""
+        forgotten = self.state.forget_absent(work.name, partitions) if work.config.partitions else []
+        gone = sum(each.gone for each in forgotten)
+        if gone:
+            logger.info("%s: %d partitions are gone; their bookmarks are dropped", work.name, gone)
+        return [work.left_behind(each) for each in forgotten if each.jobs]
 
     def _partitions(self, work: StreamRun) -> list[dict[str, Any]]:
         """The stream's partitions; the API may be asked for them here, on the main thread, until a signal comes."""
@@ -149,7 +155,8 @@ class Run:
         for warning in dict.fromkeys(text for lane in lanes for text in lane.warnings):
             logger.warning("%s: %s", name, warning)
         windows = sum(len(lane.units) for lane in lanes)
-        self.account.plan(name, windows=windows, partitions=len(lanes) if work.config.partitions else 0)
+        partitions = sum(lane.is_read for lane in lanes) if work.config.partitions else 0
+        self.account.plan(name, windows=windows, partitions=partitions)
 
         def add(orchestrator: Orchestrator, now: float) -> None:
             for lane in lanes:

@@ -10,12 +10,14 @@ A state always comes out whole, so that its last message is all that the next ru
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
+from tap_asyncreport.batches import Known, Members, members_of
 from tap_asyncreport.errors import StateError
 from tap_asyncreport.finished import Finished, absorbed, read_spans
 from tap_asyncreport.foreign_state import VALUE, bookmarked_value, standard_entry, standard_state, unreadable
@@ -32,12 +34,14 @@ class Reading:
     """How a stream's bookmarks are understood.
 
     `resume_at` takes a partition and a bookmark without `until`, in any spelling, and says where to go on; it is None
-    for a stream that has no windows, whose bookmark is then nobody's business. `dimensions` are the partitions' names.
+    for a stream that has no windows, whose bookmark is then nobody's business. `dimensions` are the partitions' names,
+    `batched` those of them whose values come in lists.
     """
 
     replication_key: str | None = None
     dimensions: tuple[str, ...] = ()
     resume_at: Callable[[Mapping[str, Any], Any], datetime] | None = None
+    batched: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -51,6 +55,14 @@ class _Entry:
 
     def content(self) -> dict[str, Any]:
         return {**self.fields, **({"jobs": self.jobs} if self.jobs else {})}
+
+
+class Forgotten(NamedTuple):
+    """A partition that state holds no longer, and the jobs that it had; `gone` unless others took its place."""
+
+    context: dict[str, Any]
+    jobs: list[dict[str, Any]]
+    gone: bool
 
 
 class StateBook:
@@ -80,8 +92,12 @@ class StateBook:
 
     def until(self, stream: str, partition: Mapping[str, Any]) -> datetime | None:
         """Where the partition goes on: the exclusive end of what is finished, None when nothing is."""
-        entry = self._streams[stream].find(partition)
-        return entry.until if entry else None
+        book = self._streams[stream]
+        entry = book.find(partition)
+        if entry is not None and entry.until is not None:
+            return entry.until
+        known = book.inherited(partition)
+        return known.until if known else None
 
     def value(self, stream: str, partition: Mapping[str, Any]) -> Any:
         """The readable bookmark, in the spelling in which it came; None when there is none."""
@@ -156,21 +172,40 @@ class StateBook:
         same = (job for job in entry.jobs if _identity(job) == _identity(kept)) if entry else iter(())
         return any(job.get("written") for job in same)
 
-    def forget_absent(self, stream: str, present: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def together(self, stream: str) -> Callable[[str, Mapping[str, Any], Sequence[Any], int], list[list[Any]]]:
+        """How the values of a batched dimension are put together, so that each goes on from where it is."""
+        return self._streams[stream].members.together
+
+    def carry_over(self, stream: str, present: Iterable[Mapping[str, Any]]) -> None:
+        """Gives batches whose members have changed a bookmark of their own: that of the member that is least far."""
+        book = self._streams[stream]
+        for partition in present:
+            known = book.inherited(partition)
+            entry = book.entry(partition) if known else None
+            if known and entry and entry.until is None:
+                entry.until = known.until
+                entry.fields |= {name: known.fields[name] for name in (VALUE, "until") if name in known.fields}
+                self._changed(book, entry)
+
+    def forget_absent(self, stream: str, present: Sequence[Mapping[str, Any]]) -> list[Forgotten]:
         """Forgets partitions that are missing from `present` for the second run in a row; returns those forgotten.
 
         A partition that is missing for the first time is only marked, and keeps its bookmark: a listing may have been
-        short for once. To be called when the partitions of a run are all known.
+        short for once. A batch whose members are all in others now is forgotten at once, after `carry_over`. To be
+        called when the partitions of a run are all known.
         """
         book = self._streams[stream]
         keys = {partition_key(partition) for partition in present}
+        members = book.members_in(present)
         forgotten = []
         for key, entry in list(book.entries.items()):
             if key in keys:
                 if entry.fields.pop("absent", None):
                     self._changed(book, entry)
-            elif entry.fields.get("absent"):
-                forgotten.append(dict(entry.context))
+                continue
+            moved = bool(members) and all(partition_key(member) in members for member in members_of(entry.context))
+            if moved or entry.fields.get("absent"):
+                forgotten.append(Forgotten(dict(entry.context), entry.jobs, gone=not moved))
                 book.remove(key)
                 self.dirty = True
             elif entry.content():
@@ -218,6 +253,27 @@ class _StreamBook:
         self._given = given is not None
         self._fragments = _Fragments()
         self._stale = dict(self.entries)
+        contexts = [entry.context for entry in self.entries.values()]
+        self._has_lists = any(isinstance(value, list) for context in contexts for value in context.values())
+
+    @cached_property
+    def members(self) -> Members:
+        """The members of the batches in the state that was given."""
+        entries = self.entries.values()
+        return Members([Known(each.context, each.until, dict(each.fields), bool(each.jobs)) for each in entries])
+
+    def inherited(self, partition: Mapping[str, Any]) -> Known | None:
+        """Whose bookmark holds for a batch that is not in state as it is."""
+        if not partition or not (self._has_lists or self.reading.batched):
+            return None
+        return self.members.least(partition, self.reading.batched)
+
+    def members_in(self, partitions: Iterable[Mapping[str, Any]]) -> set[str]:
+        """The keys of all members of these partitions; none where there are no batches."""
+        if not (self._has_lists or self.reading.batched):
+            return set()
+        batched = self.reading.batched
+        return {partition_key(member) for each in partitions for member in members_of(each, batched)}
 
     def find(self, partition: Mapping[str, Any]) -> _Entry | None:
         return self.entries.get(partition_key(partition)) if partition else self.own

@@ -14,8 +14,8 @@ from tap_asyncreport.errors import ReportError, Where
 from tap_asyncreport.finished import Finished
 from tap_asyncreport.job import Unit
 from tap_asyncreport.job_repository import JobRepository
-from tap_asyncreport.planning import LanePlan, Parts, plan_lane, unit_of
-from tap_asyncreport.state import Reading
+from tap_asyncreport.planning import LanePlan, Parts, plan_lane, unit_of, window_of
+from tap_asyncreport.state import Forgotten, Reading
 from tap_asyncreport.windows import Calendar
 
 if TYPE_CHECKING:
@@ -100,15 +100,16 @@ class StreamRun:
     def reading(self) -> Reading:
         """How this stream's bookmarks in a given state are understood."""
         dimensions = tuple(dimension.name for dimension in self.config.partitions)
+        batched = frozenset(dimension.name for dimension in self.config.partitions if dimension.batch)
         if self.config.incremental is None:
-            return Reading(self.config.replication_key, dimensions)
+            return Reading(self.config.replication_key, dimensions, batched=batched)
 
         def resume_at(partition: Mapping[str, Any], value: Any) -> datetime:
             calendar = self.calendar(partition)
             assert calendar is not None
             return calendar.resume_at(value)
 
-        return Reading(self.config.replication_key, dimensions, resume_at)
+        return Reading(self.config.replication_key, dimensions, resume_at, batched)
 
     def parts(self, partition: Mapping[str, Any]) -> list[Only]:
         """The parts of a restricted run that this partition belongs to."""
@@ -141,6 +142,16 @@ class StreamRun:
             now=self.run.now,
             resume_max_age=self.config.jobs.resume_max_age,
         )
+
+    def left_behind(self, forgotten: Forgotten) -> LanePlan:
+        """The jobs of a partition that is read no more: nobody waits for them."""
+        calendar = self.calendar(forgotten.context)
+        units = [unit_of(self.name, forgotten.context, window_of(job), calendar, job) for job in forgotten.jobs]
+        stale = [
+            (unit, self.repository.adopt(unit, job), not job.get("written"))
+            for unit, job in zip(units, forgotten.jobs, strict=True)
+        ]
+        return LanePlan([], stale=stale, is_read=False)
 
     def split(self, unit: Unit) -> tuple[Unit, Unit] | None:
         """Two units for the halves of one that was too large; None when it cannot be halved."""

@@ -32,7 +32,7 @@ FLOORS = (
     ("job_repository",),
     ("lifecycle",),
     ("http", "spool", "decoding", "windows", "state", "state_merge", "partitions"),
-    ("foreign_state", "finished"),
+    ("foreign_state", "finished", "batches"),
     ("moments", "grains", "formats"),
     ("zones",),
     ("config",),

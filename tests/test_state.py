@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_asyncreport.job import partition_key
-from tap_asyncreport.state import Reading, StateBook
+from tap_asyncreport.state import Forgotten, Reading, StateBook
 
 pytestmark = pytest.mark.promise(24)
 
@@ -199,7 +199,7 @@ def test_a_vanished_partition_is_marked_in_one_run_and_forgotten_in_the_next() -
     assert [None, True, True] == [each.get("absent") for each in echo(book)["bookmarks"]["orders"]["partitions"]]
     assert MIDNIGHT == book.until("orders", two)
     book = StateBook.read(echo(book), BY_ACCOUNT)
-    assert [three] == book.forget_absent("orders", [one, two])
+    assert [Forgotten(three, [], gone=True)] == book.forget_absent("orders", [one, two])
     assert [(one, None), (two, None)] == [
         (each["context"], each.get("absent")) for each in echo(book)["bookmarks"]["orders"]["partitions"]
     ]

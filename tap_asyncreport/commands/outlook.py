@@ -74,7 +74,9 @@ def _known_partitions(work: StreamRun) -> list[dict[str, Any]]:
             return [f"<{dimension.name}>"]
         return given_values(work, dimension, before)
 
-    return combine(work.config.partitions, values_of, warn=lambda _: None, key=f"streams.{work.name}.partitions")
+    key = f"streams.{work.name}.partitions"
+    together = work.run.state.together(work.name)
+    return combine(work.config.partitions, values_of, warn=lambda _: None, key=key, together=together)
 
 
 def _warnings(lanes: Sequence[LanePlan]) -> Iterator[str]:
