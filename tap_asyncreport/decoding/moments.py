@@ -33,7 +33,10 @@ def parse_date(text: str) -> str:
 
 
 def parse_instant(text: str) -> str:
-    """`2026-01-31T10:00:00.123Z` from ISO 8601 in any spelling; without an offset it counts as UTC; raises Misfit."""
+    """`2026-01-31T10:00:00.123Z` from ISO 8601 in any spelling; without an offset it counts as UTC; raises Misfit.
+
+    24:00:00 is the midnight at a day's end (ISO 8601-1:2019/Amd 1:2022).
+    """
     match = _INSTANT.fullmatch(text)
     if match:
         day, hour, minute, second, fraction, zone = match.groups(default="")
@@ -45,8 +48,15 @@ def parse_instant(text: str) -> str:
     raise Misfit("is not a date-time", "write `format` (strptime, epoch, epoch_ms) where it is not ISO 8601")
 
 
+def _of_a_day(clock: str) -> str:
+    if clock[:2] == "24":  # Python 3.13 reads more of these than 3.12
+        raise ValueError(clock)
+    return clock
+
+
 def _instant(day: str, clock: str, fraction: str, zone: str) -> str:
-    at = datetime.fromisoformat(f"{day}T{clock}")
+    ends = clock == "24:00:00" and not fraction.strip("0")
+    at = datetime.fromisoformat(f"{day}T{'00:00:00' if ends else _of_a_day(clock)}") + timedelta(days=ends)
     if zone[:1] in ("+", "-"):
         digits = zone[1:].replace(":", "")
         hours, minutes = int(digits[:2]), int(digits[2:] or 0)
