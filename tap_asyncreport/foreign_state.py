@@ -7,6 +7,7 @@ by the value of a partition.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,22 @@ _NOT_VALUES = frozenset(
 _BESIDE = frozenset({"current_stream", "currently_syncing", "type"})
 
 
+def state_in(text: str, file: str) -> Any:
+    """The state that a file holds, whole or as the last of its lines: targets append one per state.
+
+    An empty file holds an empty state. Raises StateError for what is not JSON.
+    """
+    text = text.removeprefix("\ufeff")
+    try:
+        return json.loads(text) if text.strip() else {}
+    except ValueError as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        try:
+            return json.loads(lines[-1] if len(lines) > 1 else "")
+        except ValueError:
+            raise StateError(f"the state in {file} is not JSON: {error}") from None
+
+
 def standard_state(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A state's bookmarks by stream, and what stood beside them; raises StateError for what is no state at all."""
     if state is None:
@@ -37,10 +54,9 @@ def standard_state(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return _from_messages(state), {}
     if not isinstance(state, Mapping):
         raise StateError(f"the state is {_shown(state)}, not a JSON object", hint="an empty state is written {}")
-    for wrapper in ("completed", "singer_state", "value"):
-        inner = state.get(wrapper)
-        if isinstance(inner, Mapping) and _is_wrapper(wrapper, state):
-            return standard_state(inner)
+    if "bookmarks" not in state and (wrapped := _wrapped(state)):
+        read = [standard_state(each) for each in wrapped]
+        return {name: each for bookmarks, _ in read for name, each in bookmarks.items()}, read[0][1]
     if "bookmarks" in state:
         bookmarks = state["bookmarks"] or {}
         if not isinstance(bookmarks, Mapping):
@@ -65,7 +81,8 @@ def standard_entry(stream: str, entry: Any, dimensions: tuple[str, ...]) -> tupl
             f"the state of stream {stream!r} cannot be read: its `partitions` are {_shown(listed)}",
             hint="they are a list of objects, each with a `context`",
         )
-    partitions = [{name: value for name, value in each.items() if name not in UNFINISHED} for each in listed]
+    kept = [{name: value for name, value in each.items() if name not in UNFINISHED} for each in listed]
+    partitions = [{**each, "context": _named(each["context"], dimensions)} for each in kept]
     if dimensions and not partitions:
         partitions = _per_partition_cursors(fields, dimensions) or _keyed_by_value(fields, dimensions)
     return fields, partitions
@@ -109,9 +126,17 @@ def _scalars(fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in scalars if value != "" and not isinstance(value, bool)]
 
 
-def _is_wrapper(name: str, state: Mapping[str, Any]) -> bool:
-    told = {"completed": "singer_state" in state[name], "value": state.get("type") == "STATE"}
-    return "bookmarks" not in state and told.get(name, True)
+def _wrapped(state: Mapping[str, Any]) -> list[Any]:
+    """What others put their wrapping around: Meltano's `completed` and the `partial` of runs since, or one state."""
+    both = [state.get(name) for name in ("completed", "partial")]
+    found = [each["singer_state"] for each in both if isinstance(each, Mapping) and "singer_state" in each]
+    if found:
+        return found
+    if isinstance(state.get("singer_state"), Mapping):
+        return [state["singer_state"]]
+    value = state.get("value")
+    is_message = isinstance(value, Mapping) and (state.get("type") == "STATE" or "bookmarks" in value)
+    return [value] if is_message else []
 
 
 def _is_bookmark(name: str, value: Any) -> bool:
@@ -146,12 +171,16 @@ def _per_partition_cursors(fields: dict[str, Any], dimensions: tuple[str, ...]) 
     del fields["states"]
     found = []
     for each in states:
-        context = {name: value for name, value in each.get("partition", {}).items() if name != "parent_slice"}
-        if len(context) == len(dimensions) == 1:
-            context = {dimensions[0]: next(iter(context.values()))}
+        given = {name: value for name, value in each.get("partition", {}).items() if name != "parent_slice"}
+        context = _named(given, dimensions)
         cursor = each["cursor"]
         found.append({"context": context, **(cursor if isinstance(cursor, Mapping) else {VALUE: cursor})})
     return found
+
+
+def _named(context: Mapping[str, Any], dimensions: tuple[str, ...]) -> Mapping[str, Any]:
+    """The context; where it has one value, and the partitions one dimension, under that one's name."""
+    return {dimensions[0]: next(iter(context.values()))} if len(context) == len(dimensions) == 1 else context
 
 
 def _keyed_by_value(fields: dict[str, Any], dimensions: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -51,13 +51,12 @@ class Run:
         self,
         loaded: Loaded,
         streams: Sequence[ReportStream],
-        state: Mapping[str, Any],
+        state: Any,
         output: Output,
         redactor: Redactor,
     ) -> None:
         settings = self.settings = loaded.settings
         self._loaded = loaded
-        self._state_before = state
         self.output = output
         output.when_gone = self.target_left
         self.clock = SystemClock()
@@ -78,6 +77,7 @@ class Run:
                 if dimension.stream is not None and dimension.key is not None:
                     self.streams[dimension.stream].collected[dimension.key] = {}
         self.state = StateBook.read(state, {name: work.reading() for name, work in self.streams.items()})
+        self._state_before = self.state.to_dict()
         self.books = Books(
             self.state,
             {name: work.repository for name, work in self.streams.items()},

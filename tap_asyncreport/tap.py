@@ -18,6 +18,7 @@ from singer_sdk.tap_base import Tap
 
 from tap_asyncreport.config.loading import Loaded, load
 from tap_asyncreport.errors import StateError, TapError
+from tap_asyncreport.foreign_state import state_in
 from tap_asyncreport.http.guard import guard_logging
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.output import Output
@@ -73,7 +74,7 @@ class TapAsyncReport(Tap):
         self.redactor.add(self.loaded.settings.secrets)
         self._guard = guard_logging(self.redactor)
         self.current_run: Run | None = None
-        self._given_state: dict[str, Any] = {}
+        self._given_state: Any = {}
         super().__init__(config=self.loaded.raw, parse_env_config=False, **given)
 
     # -- the SDK's hooks
@@ -81,7 +82,7 @@ class TapAsyncReport(Tap):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:  # noqa: ARG002
         return []  # our models have, before anything else
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: Any) -> None:
         """Keeps the state as it was given; a run reads it, with every spelling it knows."""
         self._given_state = state
 
@@ -248,9 +249,10 @@ class TapAsyncReport(Tap):
             sys.exit(0)
         tap = cls(
             config=config.config if config else None,
-            state=_given(state, "state"),
-            catalog=_given(catalog, "catalog"),
+            catalog=_catalog_in(catalog),
         )
+        if state is not None:
+            tap.load_state(state_in(state.read(), state.name))
         sys.exit(tap.sync())
 
 
@@ -275,15 +277,15 @@ class Files(dict[str, Any]):
         self.env = env
 
 
-def _given(file: Any, what: str) -> dict[str, Any] | None:
-    """The JSON of a file given on the command line; an empty one counts as none."""
+def _catalog_in(file: Any) -> dict[str, Any] | None:
+    """The catalog given on the command line; an empty file counts as none."""
     if file is None:
         return None
     text = file.read()
     try:
         value = json.loads(text) if text.strip() else {}
     except ValueError as error:
-        raise StateError(f"the {what} given in {file.name} is not JSON: {error}") from error
-    if not isinstance(value, dict) and what == "catalog":
-        raise StateError(f"the {what} given in {file.name} is not a JSON object")
+        raise StateError(f"the catalog given in {file.name} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise StateError(f"the catalog given in {file.name} is not a JSON object")
     return value

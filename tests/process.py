@@ -59,7 +59,7 @@ class Process:
         self,
         config: Mapping[str, Any],
         *flags: str,
-        state: Mapping[str, Any] | None = None,
+        state: Any = None,
         catalog: Mapping[str, Any] | None = None,
         while_running: Callable[[subprocess.Popen[bytes]], None] | None = None,
         timeout: float = 60,
@@ -85,7 +85,7 @@ class Process:
             lines.pop()
         return Outcome(process.returncode, lines, stderr.decode())
 
-    def _file(self, name: str, content: Mapping[str, Any]) -> str:
+    def _file(self, name: str, content: Any) -> str:
         path = self.directory / f"{name}{self.count}.json"
         path.write_text(json.dumps(content))
         return str(path)

@@ -198,7 +198,7 @@ def test_a_state_says_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture
     ("state", "said"),
     [
         ("{", "is not JSON"),
-        ("[]", "is not a JSON object"),
+        ("7", "not a JSON object"),
         ('{"bookmarks": {"clicks": {"replication_key_value": "soon"}}}', "clicks"),
         ('{"bookmarks": {"clicks": {"jobs": 7}}}', "its `jobs` are no list of objects"),
     ],

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_api import FakeApi
+from process import Process
+from test_sync import ROWS, config
 
 from tap_asyncreport.config.streams import Incremental
 from tap_asyncreport.errors import StateError
+from tap_asyncreport.foreign_state import state_in
 from tap_asyncreport.moments import read_moment
 from tap_asyncreport.state import Reading, StateBook
 from tap_asyncreport.windows import Calendar
@@ -64,7 +69,11 @@ AIRBYTE = {"stream_descriptor": {"name": "orders"}, "stream_state": {"updated_at
         {"orders": "2026-01-30", "current_stream": "orders"},
         {"type": "STATE", "value": bookmark(date="2026-01-30")},
         {"singer_state": bookmark(date="2026-01-30")},
+        {"value": bookmark(date="2026-01-30")},
+        {"value": {"singer_state": bookmark(date="2026-01-30")}, "type": "STATE"},
         {"completed": {"singer_state": bookmark(date="2026-01-30")}, "partial": {}},
+        {"completed": {}, "partial": {"singer_state": bookmark(date="2026-01-30")}},
+        {"completed": {"singer_state": bookmark(date="2026-01-10")}, "partial": {"singer_state": bookmark(date="2026-01-30")}},
         [{"type": "STREAM", "stream": AIRBYTE}],
         {"type": "STREAM", "stream": AIRBYTE},
         {"type": "STATE", "state": {"type": "STREAM", "stream": AIRBYTE}},
@@ -186,6 +195,11 @@ def test_a_state_without_a_bookmark_for_the_stream_starts_at_the_start(state: An
     [
         ({"account": "7"}, bookmark(partitions=[{"context": {"account": "7"}, "replication_key_value": "2026-01-30"}])),
         ({"account": "7"}, bookmark(partitions=[{"context": {"account": 7}, "date": "2026-01-30"}])),
+        ({"account": "7"}, bookmark(partitions=[{"context": {"account_id": 7}, "date": "2026-01-30"}])),
+        ({"account": 7, "kind": "x"}, bookmark(partitions=[{"date": "2026-01-30", "context": {"kind": "x", "account": "7"}}])),
+        ({"active": True}, bookmark(partitions=[{"context": {"active": True}, "date": "2026-01-30"}])),
+        ({"account": {"id": 7, "zone": "UTC"}}, bookmark(partitions=[{"context": {"account": {"zone": "UTC", "id": "7"}}, "date": "2026-01-30"}])),
+        ({"account": "7"}, bookmark(partitions=[{"context": {"account": None}}, {"context": {"account": 7}, "date": "2026-01-30"}])),
         ({"account": "7"}, bookmark(**{"7": {"date_start": "2026-01-30"}, "8": {"date_start": "2026-01-01"}})),
         ({"account": 7}, bookmark(**{"7": {"segments.date": "2026-01-30"}})),
         ({"account": "7"}, bookmark(states=[{"partition": {"account": "7", "parent_slice": {}}, "cursor": {"at": "2026-01-30"}}])),
@@ -269,3 +283,53 @@ def test_whatever_came_in_comes_out_as_standard_singer_with_nothing_lost(shape: 
     assert {"bookmarks": {"orders": moved, "other": {"id": "x"}}} == book.to_dict()
     again = StateBook.read(book.to_dict(), {"orders": reading(key="date")})
     assert datetime(2026, 2, 1, tzinfo=UTC) == again.until("orders", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {}),
+        (" \n", {}),
+        ("null", None),
+        ("\ufeff" + json.dumps(bookmark(date="2026-01-30")), bookmark(date="2026-01-30")),
+        (json.dumps(bookmark(date="2026-01-30"), indent=1), bookmark(date="2026-01-30")),
+        (json.dumps(bookmark(date="2026-01-29")) + "\n" + json.dumps(bookmark(date="2026-01-30")) + "\n\n", bookmark(date="2026-01-30")),
+    ],
+)
+def test_a_file_holds_a_state_or_a_line_for_each_that_a_target_printed(text: str, expected: Any) -> None:
+    assert expected == state_in(text, "state.json")
+
+
+@pytest.mark.parametrize("text", ["{nope", "nope", '{"bookmarks": {}}\n{"bookmarks"'])
+def test_a_file_that_holds_none_is_an_error_that_names_it(text: str) -> None:
+    with pytest.raises(StateError, match=r"the state in state\.json is not JSON: "):
+        state_in(text, "state.json")
+
+
+AS_GIVEN = [
+    ({"bookmarks": {"clicks": {"replication_key": "date", "replication_key_value": "2026-01-03"}}}, 0, ["2026-01-03"]),
+    ({"value": {"bookmarks": {"clicks": {"date": "2026-01-03"}}}}, 0, ["2026-01-03"]),
+    ([{"type": "STREAM", "stream": {"stream_descriptor": {"name": "clicks"}, "stream_state": {"at": 1767398400}}}], 0, ["2026-01-03"]),
+    ({"bookmarks": {"clicks": {"date": "1767398400000"}, "other": {"x": [1, {"y": None}]}}}, 0, ["2026-01-03"]),
+    ({"bookmarks": {"clicks": {"date": "someday"}}}, 78, []),
+    ([7], 78, []),
+    ("2026-01-03", 78, []),
+]
+
+
+@pytest.mark.parametrize(("state", "code", "asked"), AS_GIVEN)
+def test_a_process_reads_it_as_it_is_given_or_ends_before_any_call(
+    tmp_path: Path, state: Any, code: int, asked: list[str]
+) -> None:
+    with FakeApi(["DONE"], rows=ROWS) as api:
+        run = Process(tmp_path).run(config(api), state=state)
+
+    assert code == run.exit_code, run.stderr
+    assert asked == [job.spec["from"] for job in api.jobs.values()]
+    assert "Traceback" not in run.stderr
+    assert "unexpected" not in run.stderr
+    if code:
+        assert [] == api.calls()
+        assert "someday" not in json.dumps(state) or "clicks" in run.stderr
+    elif isinstance(state, dict) and "other" in state.get("bookmarks", {}):
+        assert {"x": [1, {"y": None}]} == run.state["bookmarks"]["other"]

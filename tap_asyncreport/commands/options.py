@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tap_asyncreport.errors import StateError, TapError
+from tap_asyncreport.foreign_state import standard_state, state_in
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.loading import Loaded
@@ -84,22 +84,8 @@ def read_state(file: str | None) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise StateError(f"the state in {file} cannot be read: {said}") from None
-    value = _json(text, file)
-    if not isinstance(value, dict):
-        raise StateError(f"the state in {file} is not a JSON object")
-    return value
-
-
-def _json(text: str, file: str) -> Any:
-    """Targets append a line per state; the last of them is the state."""
-    try:
-        return json.loads(text) if text.strip() else {}
-    except ValueError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        try:
-            return json.loads(lines[-1])
-        except ValueError:
-            raise StateError(f"the state in {file} is not JSON: {error}") from None
+    bookmarks, beside = standard_state(state_in(text, file))
+    return {**beside, "bookmarks": bookmarks}
 
 
 def write_file(path: str | Path, text: str, what: str) -> None:
