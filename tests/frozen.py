@@ -1,0 +1,65 @@
+"""Whole runs of the tap inside a test, with the wall clock standing still."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+import tap_asyncreport.run
+from tap_asyncreport.clock import SystemClock
+from tap_asyncreport.tap import TapAsyncReport
+
+
+@dataclass
+class Ended:
+    """What a run left behind."""
+
+    exit_code: int
+    messages: list[dict[str, Any]]
+    warnings: list[str]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return [message["value"] for message in self.messages if message["type"] == "STATE"][-1]
+
+    def rows(self, column: str) -> list[Any]:
+        return [message["record"][column] for message in self.messages if message["type"] == "RECORD"]
+
+
+class Frozen:
+    """Runs the tap as of an instant; every run is a new tap, given the state that is handed to it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+        self._monkeypatch = monkeypatch
+        self._caplog = caplog
+
+    def run(self, now: str, config: Mapping[str, Any], state: Any = None) -> Ended:
+        at = datetime.fromisoformat(now)
+
+        class Clock(SystemClock):
+            def now(self) -> datetime:
+                return at
+
+        self._caplog.clear()
+        with self._monkeypatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as out:
+            patch.setattr(tap_asyncreport.run, "SystemClock", Clock)
+            tap = TapAsyncReport(config=dict(config))
+            if state is not None:
+                tap.load_state(json.loads(json.dumps(state)))
+            code = tap.sync()
+        warnings = [record.getMessage() for record in self._caplog.records if record.levelno == logging.WARNING]
+        return Ended(code, [json.loads(line) for line in out.getvalue().splitlines()], warnings)
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Frozen:
+    """Whole runs as of an instant."""
+    return Frozen(monkeypatch, caplog)
