@@ -164,7 +164,7 @@ def test_the_bookmark_moves_after_the_last_job_of_a_chain(frozen: Frozen, partit
     assert {f"2026-01-01/{page}" for page in (1, 2, 3)} <= set(one.rows("id"))
     assert (0, ["2026-01-03"] * times) == (two.exit_code, bookmarks(two))
     links = [f"2026-01-0{day}/{page}" for day in (2, 3) for page in (1, 2, 3)]
-    assert {*links[2:], *links} == {*links[2:], *two.rows("id"), *one.rows("id")} - {f"2026-01-01/{page}" for page in (1, 2, 3)}
+    assert set(links) <= {*one.rows("id"), *two.rows("id")}
     assert times == two.rows("id").count("2026-01-02/3")
     assert (0, [], ["2026-01-03"] * times) == (three.exit_code, three.rows("id"), bookmarks(three))
 
