@@ -237,15 +237,6 @@ def test_a_definition_is_replayed_as_it_is_now(tmp_path: Path, capsys: pytest.Ca
     assert "rows       ok  31" in said.out
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"tap-asyncreport recording": 2}', "not json"])
-def test_what_is_no_recording(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "x.json").write_text(content)
-    said = run(capsys, "test", tmp_path / "x.json")
-    assert 78 == said.code
-    assert f"{tmp_path}/x.json is no recording of a job\n  try         `tap-asyncreport trace STREAM --save FILE`" in said.err
-    assert 78 == run(capsys, "test", tmp_path / "nowhere.json").code
-
-
 def test_a_recording_of_another_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with FakeApi(["DONE"], rows=ROWS) as api:
         path = recorded(capsys, tmp_path, config(api, SMALL))

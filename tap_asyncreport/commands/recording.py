@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.commands.options import Unusable, write_file
+from tap_asyncreport.commands.recording_shape import fault_in
 from tap_asyncreport.http.naming import plain_marks
 from tap_asyncreport.http.redaction import HIDDEN
 from tap_asyncreport.http.reply import json_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tap_asyncreport.http.calls import Exchange
     from tap_asyncreport.http.redaction import Redactor
 
+MARK = "tap-asyncreport recording"
 FORMAT = 1
 ROWS_KEPT = 20
 _BARE = re.compile(rf"(?<=[:\[,\s]){re.escape(HIDDEN)}(?=[\s,\]}}])")
@@ -82,15 +84,37 @@ class Recording:
     def read(cls, path: str) -> Recording:
         """The recording in a file; raises Unusable for anything else."""
         try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
+            text = Path(path).read_text(encoding="utf-8-sig")
         except OSError as error:
             raise Unusable(f"{path} cannot be read: {error.strerror or error}") from None
-        except ValueError:
-            document = None
-        if not isinstance(document, dict) or document.get("tap-asyncreport recording") != FORMAT:
-            hint = "`tap-asyncreport trace STREAM --save FILE` makes one"
-            raise Unusable(f"{path} is no recording of a job", hint=hint)
-        return cls(document)
+        except UnicodeDecodeError:
+            text = ""
+        return cls(_checked(text, path))
+
+
+def _checked(text: str, path: str) -> dict[str, Any]:
+    """The recording that a text is; raises Unusable, which says what is the matter with it."""
+    again = "`tap-asyncreport trace STREAM --save FILE` makes one"
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if not text.lstrip().startswith("{") or MARK not in text:
+            raise Unusable(f"{path} is no recording of a job", hint=again) from None
+        line = getattr(error, "lineno", 1)
+        raise Unusable(
+            f"{path} is a recording that is cut short or was edited: its JSON breaks off in line {line}", hint=again
+        ) from None
+    number = document.get(MARK) if isinstance(document, dict) else None
+    if isinstance(number, int) and number > FORMAT:
+        raise Unusable(
+            f"{path} was recorded by a newer tap-asyncreport, {document.get('version')}: its format is {number}",
+            hint=f"upgrade tap-asyncreport; this is {version('tap-asyncreport')}, which reads format {FORMAT}",
+        )
+    if number != FORMAT:
+        raise Unusable(f"{path} is no recording of a job", hint=again)
+    if (fault := fault_in(document)) is not None:
+        raise Unusable(f"{path} is not as a recording is written: {fault}", hint=f"undo what was edited there; {again}")
+    return dict(document)
 
 
 def recorded(loaded: Loaded, opened: Opened, ending: Ending, rows: Rows, exchanges: Sequence[Exchange]) -> Recording:
@@ -100,7 +124,7 @@ def recorded(loaded: Loaded, opened: Opened, ending: Ending, rows: Rows, exchang
     names = secret_names(loaded.settings.secrets)
     window = None if unit.window is None else [at.isoformat() for at in (unit.window.start, unit.window.end)]
     document = {
-        "tap-asyncreport recording": FORMAT,
+        MARK: FORMAT,
         "version": version("tap-asyncreport"),
         "stream": stream.name,
         "partition": dict(unit.partition),

@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from tap_asyncreport.config.authenticators import GoogleServiceAccount, Jwt, OAuth2, SessionLogin, TokenPlacement
+from tap_asyncreport.config.reading import SECRETS, in_capitals
 from tap_asyncreport.errors import LoginError
 from tap_asyncreport.http.asking import Sender, render
 from tap_asyncreport.http.bodies import FORM_TYPE, form, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.credentials import Credentials, Rendering, basic_header
+from tap_asyncreport.http.redaction import HIDDEN
 from tap_asyncreport.http.tokens import Slot, Token, TokenCredentials
 
 log = logging.getLogger("tap-asyncreport.http")
@@ -107,7 +109,7 @@ class OAuth2Credentials(TokenCredentials):
     def _keep_rotated(self, token: Token, sent: str | None) -> None:
         body = token.answer.body if token.answer else None
         given = body.get("refresh_token") if isinstance(body, Mapping) else None
-        if sent is None or not isinstance(given, str) or not given or given == sent:
+        if sent is None or not isinstance(given, str) or given in ("", sent, HIDDEN):  # a recording hides it
             return
         self.rendering.redactor.add(given)
         if self.slot.rotated is None:
@@ -120,8 +122,8 @@ class OAuth2Credentials(TokenCredentials):
 
     def _variable(self) -> str:
         paths = self.rendering.templates.template(self._model.refresh_token, "authenticator.refresh_token").paths
-        names = [path[1].upper() for path in sorted(paths) if path[0] == "secrets" and len(path) > 1]
-        return f"TAP_ASYNCREPORT_SECRETS_{names[0] if names else '<NAME>'}"
+        names = [in_capitals(path[1]) for path in sorted(paths) if path[0] == "secrets" and len(path) > 1]
+        return f"{SECRETS}{names[0] if names else '<NAME>'}"
 
 
 class SessionCredentials(TokenCredentials):

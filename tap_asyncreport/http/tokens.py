@@ -22,6 +22,7 @@ from tap_asyncreport.http.urls import is_absolute
 from tap_asyncreport.response import Response
 
 _SECRET_LENGTH = 20
+_SECRET_FIELDS = ("access_token", "refresh_token", "id_token")  # of any length: RFC 6749, OpenID Connect
 _WORDS = ("error", "message", "detail", "reason", "code", "description", "status")
 
 
@@ -149,6 +150,8 @@ def as_response(reply: Reply) -> Response:
 
 def _likely_secrets(body: Any) -> Iterator[str]:
     """What else a login's answer may hold beside the token: id tokens, refresh tokens, signatures."""
+    if isinstance(body, Mapping):
+        yield from (value for name, value in body.items() if name in _SECRET_FIELDS and isinstance(value, str))
     if isinstance(body, Mapping | list):
         for item in body.values() if isinstance(body, Mapping) else body:
             yield from _likely_secrets(item)
