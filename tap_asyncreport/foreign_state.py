@@ -20,7 +20,8 @@ UNFINISHED = ("progress_markers", "starting_replication_value", "replication_key
 # What tools keep beside the value that could be taken for one.
 _NOT_VALUES = frozenset(
     {
-        VALUE, "replication_key", "replication_method", "until", "jobs", "partitions", "context", "absent", *UNFINISHED,
+        VALUE, "replication_key", "replication_method", "until", "jobs", "partitions", "context", "absent", "known",
+        *UNFINISHED,
         "version", "JobID", "BatchIDs", "JobHighestBookmarkSeen", "initial_full_table_complete", "offset", "page",
         "max_pk_values", "last_pk_fetched", "last_replication_method", "xmin", "lsn", "schema",
         "lookback_window", "use_global_cursor", "parent_state", "slices", "filter_statuses", "include_deleted",

@@ -53,8 +53,5 @@ def _of_records(work: StreamRun, dimension: Partition) -> list[Any]:
             f"its partitions are the records of the stream {name}, which failed: {errors[0].message}",
             hint=f"once {name} is read, this stream is too",
         )
-    found = list(parent.collected[dimension.key or ""])
-    if parent.config.incremental is not None:
-        known = [partition.get(dimension.name) for partition in run.state.partitions(work.name)]
-        found += [value for batch in known for value in (batch if isinstance(batch, list) else [batch])]
-    return [value for value in found if value is not None]
+    known = run.state.known(work.name, dimension.name) if parent.config.incremental is not None else []
+    return [value for value in (*parent.collected[dimension.key or ""].values(), *known) if value is not None]

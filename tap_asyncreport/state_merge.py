@@ -12,7 +12,7 @@ from tap_asyncreport.foreign_state import VALUE
 from tap_asyncreport.job import partition_key
 from tap_asyncreport.moments import read_moment
 
-_JOINED = {"until", VALUE, "finished", "jobs", "partitions"}
+_JOINED = {"until", VALUE, "finished", "jobs", "partitions", "known"}
 
 
 def merge_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -31,6 +31,9 @@ def merge_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _stream(stream: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     merged = _entry(stream, entries)
+    known = _known(entries)
+    if known:
+        merged["known"] = known
     lanes: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         for partition in entry.get("partitions") or []:
@@ -38,6 +41,15 @@ def _stream(stream: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     if lanes:
         merged["partitions"] = [_entry(stream, found) for _, found in sorted(lanes.items())]
     return merged
+
+
+def _known(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The values of dimensions that any of the states remembers, each once."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        for dimension, values in (entry.get("known") or {}).items():
+            found.setdefault(dimension, {}).update({partition_key({"": value}): value for value in values})
+    return {dimension: list(values.values()) for dimension, values in found.items()}
 
 
 def _entry(stream: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

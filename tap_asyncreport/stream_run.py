@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from tap_asyncreport.account import place
@@ -12,7 +13,7 @@ from tap_asyncreport.config.values import Step
 from tap_asyncreport.decoding import RowReader
 from tap_asyncreport.errors import ReportError, Where
 from tap_asyncreport.finished import Finished
-from tap_asyncreport.job import Unit
+from tap_asyncreport.job import Unit, partition_key
 from tap_asyncreport.job_repository import JobRepository
 from tap_asyncreport.planning import LanePlan, Parts, plan_lane, unit_of, window_of
 from tap_asyncreport.state import Forgotten, Reading
@@ -46,7 +47,8 @@ class StreamRun:
         self.config = stream.report
         self.planned = False
         self.failures: list[ReportError] = []
-        self.collected: dict[str, dict[Any, None]] = {}
+        self.collected: dict[str, dict[Any, Any]] = {}
+        self._handed_on: dict[str, int] = {}
         self.parents = [dimension.stream for dimension in self.config.partitions if dimension.stream is not None]
         settings = run.settings
         self.repository = JobRepository(
@@ -199,12 +201,22 @@ class StreamRun:
                 return str(value)
         return None
 
+    def hand_on(self) -> None:
+        """Tells streams that are partitioned by these records of their values, before the bookmark moves past them."""
+        for child in self.run.streams.values() if self.config.incremental is not None else ():
+            for dimension in child.config.partitions:
+                if dimension.stream == self.name and dimension.key is not None:
+                    values = self.collected[dimension.key]
+                    new = islice(values.values(), self._handed_on.get(dimension.key, 0), None)
+                    self.run.state.know(child.name, dimension.name, new)
+        self._handed_on = {key: len(values) for key, values in self.collected.items()}
+
     def collect(self, record: Mapping[str, Any]) -> None:
         """Remembers what other streams are partitioned by."""
         for column, values in self.collected.items():
             value = record.get(column)
             if value is not None:
-                values[value] = None
+                values.setdefault(value if isinstance(value, str | int) else partition_key({"": value}), value)
 
 
 class Writing:
@@ -300,6 +312,7 @@ class Writing:
         if run.output.gone:
             return
         self._warn_of_strays()
+        self._work.hand_on()
         if task.last_link and self._work.stream.selected:
             self._work.finish(task.unit)
         run.books.written(task.unit, task.job)

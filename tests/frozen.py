@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,13 +25,15 @@ class Ended:
     exit_code: int
     messages: list[dict[str, Any]]
     warnings: list[str]
+    errors: list[str]
 
     @property
     def state(self) -> dict[str, Any]:
         return [message["value"] for message in self.messages if message["type"] == "STATE"][-1]
 
-    def rows(self, column: str) -> list[Any]:
-        return [message["record"][column] for message in self.messages if message["type"] == "RECORD"]
+    def rows(self, column: str, stream: str | None = None) -> list[Any]:
+        records = [message for message in self.messages if message["type"] == "RECORD"]
+        return [message["record"][column] for message in records if stream in (None, message["stream"])]
 
 
 class Frozen:
@@ -41,7 +43,10 @@ class Frozen:
         self._monkeypatch = monkeypatch
         self._caplog = caplog
 
-    def run(self, now: str, config: Mapping[str, Any], state: Any = None) -> Ended:
+    def run(
+        self, now: str, config: Mapping[str, Any], state: Any = None, *, selected: Collection[str] | None = None
+    ) -> Ended:
+        """Runs all streams, or those `selected`."""
         at = datetime.fromisoformat(now)
 
         class Clock(SystemClock):
@@ -54,9 +59,15 @@ class Frozen:
             tap = TapAsyncReport(config=dict(config))
             if state is not None:
                 tap.load_state(json.loads(json.dumps(state)))
+            for name, stream in tap.streams.items():
+                stream.selected = selected is None or name in selected
             code = tap.sync()
-        warnings = [record.getMessage() for record in self._caplog.records if record.levelno == logging.WARNING]
-        return Ended(code, [json.loads(line) for line in out.getvalue().splitlines()], warnings)
+        told = {
+            level: [record.getMessage() for record in self._caplog.records if record.levelno == level]
+            for level in (logging.WARNING, logging.ERROR)
+        }
+        lines = [json.loads(line) for line in out.getvalue().splitlines()]
+        return Ended(code, lines, told[logging.WARNING], told[logging.ERROR])
 
 
 @pytest.fixture

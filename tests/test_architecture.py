@@ -32,6 +32,7 @@ FLOORS = (
     ("job_repository",),
     ("lifecycle",),
     ("http", "spool", "decoding", "windows", "state", "state_merge", "partitions"),
+    ("stream_book",),
     ("foreign_state", "finished", "batches"),
     ("moments", "grains", "formats"),
     ("zones",),

@@ -137,3 +137,27 @@ def test_check_runs_through_meltano(tmp_path: Path) -> None:
 
     assert "clicks" in said
     assert [] == api.calls("create")
+
+
+@pytest.mark.promise(23)
+@pytest.mark.promise(24)
+def test_a_run_that_failed_is_gone_on_with_where_its_bookmark_is_under_each_suffix(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    failing = {DAYS[1]}
+    command = ("run", "tap-asyncreport", "target-jsonl")
+    suffix = "--state-id-suffix={}"
+    with FakeApi(lambda job, _: "FAILED" if job.spec["from"] in failing else "DONE", rows=ROWS) as api:
+        project.configure(config(api, {**until(DAYS[2]), "jobs": {"max_attempts": 1, "poll_interval": "50ms"}}))
+        failed = project.start("run", suffix.format("eu"), *command[1:])
+        said, _ = failed.communicate(timeout=180)
+        assert 0 != failed.returncode, said
+        assert KEYS[:2] == project.rows()
+        failing.clear()
+        made = len(api.calls("create"))
+        project.run("run", suffix.format("eu"), *command[1:])
+        assert KEYS == project.rows()
+        assert DAYS[1:] == sorted({job.spec["from"] for job in list(api.jobs.values())[made:]} | set(DAYS[2:]))
+        project.run("run", suffix.format("us"), *command[1:])
+
+    assert sorted(KEYS * 2) == project.rows()
+    assert [] == api.doubles
