@@ -126,13 +126,12 @@ def test_a_job_that_fails_tells_why_and_is_cleaned_up_and_one_that_times_out_is_
         halved = run_definition(tap, settings(api, end_date="2026-03-31"), ["accounts"])
         assert 3 == len(api.jobs)
         streams = [{"name": "accounts", "columns": {"Nobody__c": "string"}}]
-        failed = run_definition(
-            tap, settings(api, streams=streams, end_date="2026-03-31"), ["accounts"], jobs={"max_attempts": 1}
-        )
+        failed = run_definition(tap, settings(api, streams=streams, end_date="2026-03-31"), ["accounts"])
 
     assert (0, 1) == (halved.exit_code, failed.exit_code), halved.stderr
     assert [1, 2, 3] == numbers(halved.records("accounts"))
     assert "No such column 'Nobody__c'" in failed.stderr
+    assert 3 + 1 == len(api.jobs)
     assert all(job.deleted for job in api.jobs.values())
 
 

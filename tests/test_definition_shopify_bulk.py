@@ -132,6 +132,13 @@ def test_shops_without_objects_and_operations_that_fail(tap: Process) -> None:
     assert [] == api.calls("download")
 
 
+def test_what_the_token_may_not_read_fails_at_once(tap: Process) -> None:
+    with ShopifyBulk({"orders": ORDERS}, error_code="ACCESS_DENIED", script=["FAILED"]) as api:
+        run = run_definition(tap, settings(api, end_date="2026-01-31"), ["orders"])
+    assert (1, 1) == (run.exit_code, len(api.jobs))
+    assert "ACCESS_DENIED" in run.stderr
+
+
 def test_a_query_that_the_shop_refuses_fails_at_once_and_a_signal_cancels(tap: Process) -> None:
     streams = [
         {

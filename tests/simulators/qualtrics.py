@@ -33,8 +33,8 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 PHRASES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 
 
-def answer(result: Any) -> Reply:
-    return json_reply({"result": result, "meta": {"requestId": "9b3c1d0e", "httpStatus": "200 - OK"}})
+def answer(result: Any, **more: Any) -> Reply:
+    return json_reply({"result": result, "meta": {"requestId": "9b3c1d0e", "httpStatus": "200 - OK", **more}})
 
 
 def problem(status: int, code: str, message: str) -> Refused:
@@ -107,8 +107,8 @@ class Qualtrics(Simulator):
             raise problem(404, "RP_0.2", "The export was not found.")
         job.status = job.step_on(self.script)
         if job.status == "failed":
-            error = {"code": "ERD_5", "message": "The export could not be made."}
-            return answer({"percentComplete": 0.0, "status": "failed", "fileId": None, "error": error})
+            error = {"errorCode": "ERD_5", "errorMessage": "The export could not be made."}
+            return answer({"percentComplete": 100.0, "status": "failed", "fileId": None}, error=error)
         percent = 60.0 if job.polls == 1 and job.status == "inProgress" else 100.0
         return answer(
             {
