@@ -150,6 +150,14 @@ def test_one_run_per_window_whatever_happens_to_answers_and_transfers(tap: Proce
     assert {f"Bearer {api.KEY}"} == {call.header("Authorization") for call in api.log}
 
 
+def test_months_without_anything_are_read_and_done(tap: Process) -> None:
+    with Stripe({}, script=["succeeded"]) as api:
+        run = run_definition(tap, settings(api), ["payouts"])
+    assert (0, []) == (run.exit_code, run.records("payouts")), run.stderr
+    assert "2026-02-10" == run.bookmark("payouts")
+    assert 2 == len(api.jobs)
+
+
 def test_a_failed_run_is_made_again_and_then_said(tap: Process) -> None:
     with Stripe({}, script=["failed"]) as api:
         run = run_definition(tap, settings(api, start_date="2026-02-01"), ["payouts"])

@@ -109,3 +109,15 @@ def test_scopes_clients_and_media_types_are_checked() -> None:
         assert 401 == ask("GET", f"{api.url}/v2/profiles", headers={"Authorization": me(api)["Authorization"]}).status
         found = ask("GET", f"{api.url}/v2/profiles?profileTypeFilter=seller,vendor", headers=me(api, None)).json()
         assert [3312345, 77] == [profile["profileId"] for profile in found]
+
+
+def test_a_report_without_data_is_an_empty_list_and_a_failed_one_says_why() -> None:
+    with AmazonAds({3312345: []}, script={1: ["COMPLETED"], 2: ["FAILED"]}, reason="Internal Error") as api:
+        keys, reports = me(api), f"{api.url}/reporting/reports"
+        empty, failed = (
+            ask("POST", reports, headers=keys, json_body={**SPEC, "startDate": day(ago)}).json()["reportId"]
+            for ago in (5, 4)
+        )
+        done, over = (ask("GET", f"{reports}/{id}", headers=keys).json() for id in (empty, failed))
+        assert b"[]" == gzip.decompress(ask("GET", done["url"]).body)
+        assert ("FAILED", "Internal Error", None) == (over["status"], over["failureReason"], over["url"])

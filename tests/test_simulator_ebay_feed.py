@@ -107,3 +107,14 @@ def test_tokens_are_checked() -> None:
         assert 400 == login(api, refresh_token="x").status
         assert 400 == login(api, scope="https://api.ebay.com/oauth/api_scope").status
         assert 401 == ask("POST", f"{api.url}/sell/feed/v1/order_task", json_body=BODY).status
+
+
+def test_a_report_without_orders_and_tasks_that_fail() -> None:
+    with EbayFeed([], script={1: ["COMPLETED"], 2: ["FAILED"], 3: ["COMPLETED_WITH_ERROR"]}) as api:
+        me, tasks = bearer(api), [sent(api).headers["location"] for _ in range(3)]
+        assert ["COMPLETED", "FAILED", "COMPLETED_WITH_ERROR"] == [
+            ask("GET", task, headers=me).json()["status"] for task in tasks
+        ]
+        files = [f"{api.url}/sell/feed/v1/task/{task.rpartition('/')[2]}/download_result_file" for task in tasks]
+        assert [200, 404, 200] == [ask("GET", file, headers=me).status for file in files]
+        assert "<OrderID>" not in unzipped(ask("GET", files[0], headers=me))

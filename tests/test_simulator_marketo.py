@@ -128,3 +128,13 @@ def test_members_of_several_programs_and_the_list_of_programs() -> None:
         assert "1003" == code(
             ask("POST", f"{url}/create.json", headers=bearer(api), json_body={"fields": ["leadId"], "filter": {"programIds": [*range(11)]}}).json()
         )  # fmt: skip
+
+
+def test_a_job_without_records_and_one_that_fails() -> None:
+    with Marketo({"leads": []}, script={1: ["Completed"], 2: ["Failed"]}) as api:
+        ids = [post(api, "/create.json", SPEC)["result"][0]["exportId"] for _ in range(2)]
+        for id in ids:
+            post(api, f"/{id}/enqueue.json")
+        empty, failed = (get(api, f"/{id}/status.json").json()["result"][0] for id in ids)
+        assert ("Completed", 0) == (empty["status"], empty["numberOfRecords"])
+        assert ("Failed", True) == (failed["status"], bool(failed["errorMsg"]))

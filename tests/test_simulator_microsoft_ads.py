@@ -131,3 +131,10 @@ def test_customers_and_their_accounts() -> None:
         found = ask("POST", f"{url}/AccountsInfo/Query", headers=me, json_body={"CustomerId": "901"}).json()
         assert ["181"] == [each["Id"] for each in found["AccountsInfo"]]
         assert 106 == code(ask("POST", f"{url}/AccountsInfo/Query", headers=me, json_body={"CustomerId": "9"}))
+
+
+def test_a_request_that_fails_has_to_be_submitted_again() -> None:
+    with MicrosoftAds(ROWS, script={1: ["Error"], 2: ["Success"]}) as api:
+        first, second = (submit(api).json()["ReportRequestId"] for _ in range(2))
+        assert {"ReportDownloadUrl": None, "Status": "Error"} == poll(api, first).json()["ReportRequestStatus"]
+        assert poll(api, second).json()["ReportRequestStatus"]["ReportDownloadUrl"]

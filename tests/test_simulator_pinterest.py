@@ -104,3 +104,15 @@ def test_refresh_tokens_are_renewed_and_old_ones_refused() -> None:
         assert 401 == login(api).status
         assert 200 == login(api, renewed).status
         assert 401 == ask("GET", f"{api.url}/v5/ad_accounts").status
+
+
+def test_a_report_without_data_is_an_empty_object_and_a_failed_one_has_no_url() -> None:
+    with Pinterest(ROWS, script={1: ["FINISHED"], 2: ["FAILED"]}) as api:
+        me, reports = bearer(api), f"{api.url}/v5/ad_accounts/550/reports"
+        answers = []
+        for _ in range(2):
+            token = ask("POST", reports, headers=me, json_body=SPEC).json()["token"].replace("+", "%2B")
+            answers.append(ask("GET", f"{reports}?token={token}", headers=me).json())
+        assert ["FINISHED", "FAILED"] == [answer["report_status"] for answer in answers]
+        assert {} == ask("GET", answers[0]["url"]).json()
+        assert answers[1]["url"] is None

@@ -84,3 +84,13 @@ def test_surveys_come_in_pages_and_some_may_not_be_read() -> None:
         refused = ask("GET", f"{api.url}/API/v3/surveys")
         assert (401, "AUTH_6") == (refused.status, refused.json()["meta"]["error"]["errorCode"])
         assert 404 == ask("GET", f"{api.url}/API/v3/surveys/SV_1/export-responses/ES_9/file", headers=KEY).status
+
+
+def test_a_survey_without_responses_has_headings_alone_and_a_failed_export_says_why() -> None:
+    with Qualtrics({"SV_1": []}, script={1: ["complete"], 2: ["failed"]}) as api:
+        (name,) = (archive := zipfile.ZipFile(io.BytesIO(finished(api)))).namelist()
+        assert 3 == len(list(csv.reader(io.StringIO(archive.read(name).decode()))))
+        id = export(api).json()["result"]["progressId"]
+        failed = ask("GET", f"{api.url}/API/v3/surveys/SV_1/export-responses/{id}", headers=KEY).json()
+        assert ("failed", None) == (failed["result"]["status"], failed["result"]["fileId"])
+        assert "The export could not be made." == failed["meta"]["error"]["errorMessage"]

@@ -82,3 +82,12 @@ def test_wrong_bodies_are_refused(body: dict[str, Any], status: int, field: str)
 def test_a_key_is_required() -> None:
     with SendGrid(CONTACTS) as api:
         assert 401 == ask("POST", exports(api), json_body={}).status
+
+
+def test_an_export_of_nobody_has_headings_alone_and_a_failed_one_says_why() -> None:
+    with SendGrid([], script={1: ["ready"], 2: ["failure"]}) as api:
+        asked = [f"{exports(api)}/{ask('POST', exports(api), headers=ME, json_body={}).json()['id']}" for _ in range(2)]
+        ready, failed = (ask("GET", url, headers=ME).json() for url in asked)
+        (link,) = ready["urls"]
+        assert (0, 1) == (ready["contact_count"], gzip.decompress(ask("GET", link).body).count(b"\n"))
+        assert ("failure", True, False) == (failed["status"], bool(failed["message"]), "urls" in failed)

@@ -85,3 +85,11 @@ def test_report_types_say_from_and_until_when_there_is_data() -> None:
         assert 404 == ask("GET", f"{api.url}/v1/reporting/report_runs/frr_9", headers=KEY).status
         assert 404 == ask("GET", f"{api.url}/v1/charges", headers=KEY).status
         assert 401 == ask("GET", f"{api.url}/v1/reporting/report_runs").status
+
+
+def test_a_run_without_rows_is_a_header_alone_and_a_failed_one_says_why() -> None:
+    with Stripe({}, script={1: ["succeeded"], 2: ["failed"]}) as api:
+        runs = [f"{api.url}/v1/reporting/report_runs/{run(api).json()['id']}" for _ in range(2)]
+        empty, failed = (ask("GET", url, headers=KEY).json() for url in runs)
+        assert '"balance_transaction_id"\n' == ask("GET", empty["result"]["url"], headers=KEY).text
+        assert ("failed", None, True) == (failed["status"], failed["result"], bool(failed["error"]))
