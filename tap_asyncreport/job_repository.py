@@ -52,8 +52,8 @@ class JobRepository:
     ) -> None:
         context = self._context = StreamContext(settings, stream, http, templates, clock)
         self._stream = stream
-        self._creation = CreationRequester(stream.creation_requester, context)
         self._polling = PollingRequester(stream.polling_requester, context)
+        self._creation = CreationRequester(stream.creation_requester, context, self._polling)
         self._partitions: dict[str, PartitionRequester] = {}
         self._errors = ErrorRequester(stream.error_requester or [], context)
         asked = stream.download_target_requester
@@ -189,6 +189,10 @@ class JobRepository:
                 name: Response.restored(part) for name, part in (kept.get("creation_responses") or {}).items()
             },
         )
+
+    def can_poll(self, job: Job) -> bool:
+        """Whether the job is known well enough to ask for its status: a changed poll may name what state lacks."""
+        return self._polling.can_ask(job)
 
     # -- between the steps
 

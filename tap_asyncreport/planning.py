@@ -20,6 +20,7 @@ class Adopter(Protocol):
 
     def request_hash(self, unit: Unit) -> str: ...
     def adopt(self, unit: Unit, kept: dict[str, Any]) -> Job: ...
+    def can_poll(self, job: Job) -> bool: ...
 
 
 class Units(Sequence[Unit]):
@@ -90,7 +91,8 @@ def plan_lane(
 ) -> LanePlan:
     """Plans one partition: everything that is not finished, around the jobs that the last run left.
 
-    A job is gone on with when it is young enough and its request is still the same; any other is cleaned up.
+    A job is gone on with when it is young enough, its request is still the same, and state holds all that a poll says
+    of it; any other is cleaned up.
     """
     warnings: tuple[str, ...] = ()
     young = [entry for entry in kept if not entry.get("written") and now - _created_at(entry, now) <= resume_max_age]
@@ -110,16 +112,22 @@ def plan_lane(
             continue
         placed.append(entry)
         unit = unit_of(stream, partition, window, calendar, entry)
-        if adopter.request_hash(unit) == entry.get("request"):
-            units.known[place], plan.adopted[place] = unit, adopter.adopt(unit, entry)
+        job = adopter.adopt(unit, entry)
+        if _goes_on(adopter, job, entry):
+            units.known[place], plan.adopted[place] = unit, job
         else:
-            plan.stale.append((unit, adopter.adopt(unit, entry), True))
+            plan.stale.append((unit, job, True))
     for entry in kept:
         mine = not isinstance(calendar, Parts) or _overlaps(window_of(entry), windows)
         if mine and not any(entry is each for each in placed):
             unit = unit_of(stream, partition, window_of(entry), calendar, entry)
             plan.stale.append((unit, adopter.adopt(unit, entry), not entry.get("written")))
     return plan
+
+
+def _goes_on(adopter: Adopter, job: Job, entry: Mapping[str, Any]) -> bool:
+    """Whether a job of the last run is still the one that is wanted, and can be asked for."""
+    return adopter.request_hash(job.unit) == entry.get("request") and adopter.can_poll(job)
 
 
 def breadth_first(plans: Sequence[LanePlan]) -> Iterator[Unit]:

@@ -49,8 +49,8 @@ creation_requester
   template  json.from: {{ window.start }} becomes 2026-01-01
   template  json.to: {{ window.end }} becomes 2026-01-01
   request   POST URL/exports
-            Authorization: Bearer $TAP_ASYNCREPORT_SECRETS_TOKEN
             Content-Type: application/json
+            Authorization: Bearer $TAP_ASYNCREPORT_SECRETS_TOKEN
             {"from":"2026-01-01","to":"2026-01-01"}
   answer    202 after TIME, 15 B
             Content-Type: application/json
@@ -102,8 +102,8 @@ def test_curl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == said.code
     golden = """\
   request   curl -X POST URL/exports \\
-              -H 'Authorization: Bearer '"$TAP_ASYNCREPORT_SECRETS_TOKEN" \\
               -H 'Content-Type: application/json' \\
+              -H 'Authorization: Bearer '"$TAP_ASYNCREPORT_SECRETS_TOKEN" \\
               --data-binary '{"name":"it'"'"'s \\"$HOME\\"","from":"2026-01-01"}'
 """
     out = plain(said.out, URL=api.url)

@@ -219,7 +219,7 @@ def test_a_schema_that_cannot_be_read(told: Told) -> None:
         ("status: {extractor: status}", "status.extractor: `status`: it is neither a JSONPath, which begins with `$`, nor a template\n    try: write `$.status`"),
         ("status: {extractor: '$.a['}", "status.extractor: `$.a[`: not a JSONPath: it ends too early"),
         ("status: {ready_when: '{{ poling_response.ok }}'}", "status.ready_when: there is no `poling_response`; known here: config, creation_response, creation_responses, job, now, partition, polling_response, response, run, secrets, uuid, vars, window\n    try: did you mean `polling_response`?"),
-        ("responses: [{means: fail, json: {errors: 1}}]", "responses.0.json.errors: a JSONPath begins with `$`\n    try: write `$.errors`"),
+        ("responses: [{means: fail, json: {errors: 1}}]", "responses.0.json.errors: `errors`: it is neither a JSONPath, which begins with `$`, nor a template\n    try: write `$.errors`"),
         ("responses: [{means: fail, text: '*'}]", "responses.0.text: not a regular expression: nothing to repeat at position 0"),
         ("responses: [{status: 200, means: fail, job_id: $.id}]", "responses.0.job_id: `job_id` is for rules with `means: duplicate`"),
         ("responses: [{status: true, means: fail}]", "responses.0.status: True is no status: write a code such as 429, or a range such as 4xx"),

@@ -18,6 +18,9 @@ NOW = datetime(2026, 2, 1, tzinfo=UTC)
 class Keeper:
     """A repository for which every request is the same."""
 
+    def can_poll(self, job: Job) -> bool:
+        return job.id is not None
+
     def request_hash(self, unit: Unit) -> str:
         return "sha256:1"
 

@@ -23,6 +23,9 @@ NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 class Api:
     """A job repository to which a request is its window."""
 
+    def can_poll(self, job: Job) -> bool:
+        return job.id is not None
+
     def request_hash(self, unit: Unit) -> str:
         return str(unit.window)
 

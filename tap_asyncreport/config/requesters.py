@@ -77,11 +77,11 @@ class Rule(Model):
     header: dict[str, Any] = Field(
         {}, description="Header names to a value, a list, `exists` or `absent`.", examples=[{"X-Throttled": "exists"}]
     )
-    json_: dict[str, Any] = Field(
+    json_: dict[Extractor, Template] = Field(
         {},
         alias="json",
-        description="JSONPaths to a value, a list, `exists` or `absent`.",
-        examples=[{"$.errors[0].code": ["1029", 1029]}],
+        description="JSONPaths (or templates) to a value, a list, `exists` or `absent`.",
+        examples=[{"$.errors[0].code": ["1029", 1029]}, {"{{ response.rows > 5000000 }}": True}],
     )
     text: str | None = Field(
         None, description="Regular expression, searched in the body.", examples=["duplicate of : ([0-9a-f-]{36})"]
@@ -131,7 +131,7 @@ class Into(Model):
     param: str | None = Field(None, description="Query parameter.", examples=["locator"])
     header: str | None = Field(None, description="Header.", examples=["X-Continuation"])
     json_: str | None = Field(
-        None, alias="json", description="Key of the JSON body, or a JSONPath into it.", examples=["nextToken"]
+        None, alias="json", description="Key of the JSON body, or a path into it: `variables.after`.", examples=["nextToken"]
     )
 
     @model_validator(mode="after")

@@ -114,6 +114,9 @@ def texts(value: Any, alternatives: tuple[Shape, ...], keys: Keys = ()) -> Itera
             inner = _under(fitting(_listed(alternatives), value), key)
             if any(shape.type is Any and shape.renders for shape in alternatives):
                 yield Written((*keys, key), Renders.TEMPLATE, key)
+            for shape in alternatives:
+                if get_origin(shape.type) is dict and isinstance(key, str):
+                    yield from _text(key, shapes(get_args(shape.type)[0]), (*keys, key))
             yield from texts(item, inner, (*keys, key))
     elif isinstance(value, list):
         for number, item in enumerate(value):

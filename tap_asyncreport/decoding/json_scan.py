@@ -19,6 +19,7 @@ _TRIES = 4
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+(?:([\[{])|([\]}]))', re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,\]}:\[{\"]+")
+_HOLDS_LISTS = re.compile(rb"\[[ \t\r\n]*+(.)", re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _BETWEEN = re.compile(rb"[}\]][ \t\r\n]*+,[ \t\r\n]*+(?=[{\[])")
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -176,6 +177,13 @@ class Cursor:
             if within is not None and offset > within:
                 return None
 
+    def holds_lists(self) -> bool:
+        """Whether the first item of the list that begins here is a list."""
+        while (first := _HOLDS_LISTS.match(self._buffer, self._at)) is None:
+            if not self._more(len(self._buffer) - self._at + 1):
+                return False
+        return first[1] == b"["
+
     def items(self) -> Iterator[list[bytes]]:
         """The items of the list that begins here, many at a time."""
         small = self._structure_end(_SMALL_LIST)
@@ -237,8 +245,10 @@ class Cursor:
                     return
 
 
-def records(cursor: Cursor, steps: Sequence[Step], *, expand: bool) -> Iterator[list[bytes]]:
+def records(cursor: Cursor, steps: Sequence[Step], *, expand: bool | None) -> Iterator[list[bytes]]:
     """The records of every document in the text; with `expand` a list that is found stands for its items.
+
+    None: where its items are lists.
 
     Raises DecodeError where a document has not what the path names: that is not a report.
     """
@@ -248,10 +258,10 @@ def records(cursor: Cursor, steps: Sequence[Step], *, expand: bool) -> Iterator[
         yield from _found(cursor, steps, "$", expand=expand)
 
 
-def _found(cursor: Cursor, steps: Sequence[Step], path: str, *, expand: bool) -> Iterator[list[bytes]]:
+def _found(cursor: Cursor, steps: Sequence[Step], path: str, *, expand: bool | None) -> Iterator[list[bytes]]:
     byte = cursor.peek()
     if not steps:
-        if byte == b"[" and expand:
+        if byte == b"[" and (cursor.holds_lists() if expand is None else expand):
             yield from cursor.items()
         elif byte == b"n":
             _null(cursor)
@@ -278,7 +288,7 @@ def _null(cursor: Cursor) -> None:
 
 
 def _in_object(
-    cursor: Cursor, step: str | Wild, rest: Sequence[Step], path: str, *, expand: bool
+    cursor: Cursor, step: str | Wild, rest: Sequence[Step], path: str, *, expand: bool | None
 ) -> Iterator[list[bytes]]:
     cursor.take(b"{")
     found, closed = False, cursor.peek() == b"}"
@@ -297,7 +307,7 @@ def _in_object(
 
 
 def _in_list(
-    cursor: Cursor, step: int | Wild, rest: Sequence[Step], path: str, *, expand: bool
+    cursor: Cursor, step: int | Wild, rest: Sequence[Step], path: str, *, expand: bool | None
 ) -> Iterator[list[bytes]]:
     cursor.take(b"[")
     number, closed = 0, cursor.peek() == b"]"
@@ -322,7 +332,7 @@ def _not_there(path: str, step: Step) -> DecodeError:
     )
 
 
-def json_blocks(texts: Iterator[str], steps: Sequence[Step], *, expand: bool) -> Iterator[Block]:
+def json_blocks(texts: Iterator[str], steps: Sequence[Step], *, expand: bool | None) -> Iterator[Block]:
     """The records of JSON text in blocks."""
     first = 1
     for items in records(Cursor(text.encode() for text in texts), steps, expand=expand):

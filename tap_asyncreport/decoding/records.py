@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 from tap_asyncreport.decoding import json_path, json_text
 from tap_asyncreport.decoding.fields import Field
+from tap_asyncreport.decoding.json_path import Step
 from tap_asyncreport.decoding.json_rows import JsonRows, finder, parsed
 from tap_asyncreport.decoding.json_scan import Block, json_blocks, line_blocks
 from tap_asyncreport.decoding.layout import Given
@@ -34,6 +35,7 @@ class RecordsPart:
         scope: Scope,
         *,
         head: str,
+        cell: Sequence[Step] = (),
     ) -> None:
         self._setup = setup
         self._blocks = blocks
@@ -41,7 +43,8 @@ class RecordsPart:
         self._scope = scope
         self._head = head
         self._names = names
-        self._shaper: Shaper | None = shaper(setup.decode, names)
+        self._cell = cell
+        self._shaper: Shaper | None = shaper(setup.decode, names, cell)
 
     def count(self) -> int:
         """Rows, none of them converted."""
@@ -58,7 +61,7 @@ class RecordsPart:
         """The rows as message lines, a block at a time."""
         quick = None
         decode = self._setup.decode
-        if not given.per_row and decode.explode is None and not decode.skip_rows_where:
+        if not (given.per_row or decode.explode is not None or decode.skip_rows_where or self._cell):
             quick = self._setup.quick(frozenset(given.names), self._names)
         writer = JsonRows(
             self._setup, given, prefix, suffix, head=self._head, shape=self._shaper, find=self._finder, quick=quick
@@ -88,11 +91,25 @@ def json_part(setup: Setup, texts: Iterator[str], kind: str, scope: Scope, head:
         return RecordsPart(setup, line_blocks(texts), (), names, scope, head=head)
     path = setup.records_path(scope) or "$"
     steps = json_path.steps_of(path)
-    ends_wild = bool(steps) and isinstance(steps[-1], json_path.Wild) if steps is not None else True
-    expand = names is None or not ends_wild
     if steps is None:
-        return RecordsPart(setup, None, _extracted(setup, texts, path, scope, expand=expand), names, scope, head=head)
-    return RecordsPart(setup, _quoting(json_blocks(texts, steps, expand=expand), head), (), names, scope, head=head)
+        found = _extracted(setup, texts, path, scope, by_position=names is not None)
+        return RecordsPart(setup, None, found, names, scope, head=head)
+    where, cell, expand = (steps, (), True) if names is None else _positional(steps)
+    blocks = _quoting(json_blocks(texts, where, expand=expand), head)
+    return RecordsPart(setup, blocks, (), names, scope, head=head, cell=cell)
+
+
+def _positional(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step], bool | None]:
+    """Where rows by position lie, what leads from a cell to its value, and whether what lies there holds the rows.
+
+    `$.rows[*].f[*].v` is a row for each `f`, of the `v` of its cells.
+    """
+    wild = [number for number, step in enumerate(steps) if isinstance(step, json_path.Wild)]
+    if not wild or wild[-1] == len(steps) - 1:
+        return steps, (), not wild
+    if len(wild) == 1:
+        return steps, (), None
+    return steps[: wild[-1]], steps[wild[-1] + 1 :], False
 
 
 def _quoting(blocks: Iterator[Block], head: str) -> Iterator[Block]:
@@ -116,8 +133,8 @@ def _documents(text: str) -> Iterator[Any]:
         yield document
 
 
-def _extracted(setup: Setup, texts: Iterator[str], path: str, scope: Scope, *, expand: bool) -> Values:
-    """The records at a path that takes the full grammar."""
+def _extracted(setup: Setup, texts: Iterator[str], path: str, scope: Scope, *, by_position: bool) -> Values:
+    """The records at a path that takes the full grammar; a list of rows by position holds lists."""
     extractor = setup.extractor(path, "decode.records")
     number = 0
     for document in _documents("".join(texts)):
@@ -129,7 +146,8 @@ def _extracted(setup: Setup, texts: Iterator[str], path: str, scope: Scope, *, e
                 hint="an error page? else see `decode.records`",
             )
         for value in found:
-            for record in value if expand and isinstance(value, list) else (value,):
+            holds = isinstance(value, list) and (not by_position or isinstance(next(iter(value), None), list))
+            for record in value if holds else (value,):
                 number += 1
                 yield f"record {number}", json_text.exact(record)
 

@@ -15,8 +15,11 @@ from tap_asyncreport.errors import DecodeError, excerpt
 Shaper = Callable[[Any, str], Iterator[Any]]
 
 
-def shaper(decode: Decode, names: Sequence[str] | None) -> Shaper | None:
-    """What makes rows of a record, or None where records are rows already."""
+def shaper(decode: Decode, names: Sequence[str] | None, cell: Sequence[Step] = ()) -> Shaper | None:
+    """What makes rows of a record, or None where records are rows already.
+
+    `names` are those of rows by position, `cell` is what leads from a cell to its value.
+    """
     if names is None and decode.explode is None and not decode.skip_rows_where:
         return None
     explode = None if decode.explode is None else _exploder(decode.explode)
@@ -28,7 +31,8 @@ def shaper(decode: Decode, names: Sequence[str] | None) -> Shaper | None:
 
     def shaped(record: Any, place: str) -> Iterator[Any]:
         if names is not None and isinstance(record, list):
-            record = _named(record, names, decode, place)
+            values = [next(json_path.look(each, cell), None) for each in record] if cell else record
+            record = _named(values, names, decode, place)
         if explode is None or not isinstance(record, dict):
             yield record
         else:

@@ -84,8 +84,9 @@ def render(requester: Requester, templates: Templates, scope: Mapping[str, Any],
     """The call that a requester makes within these names."""
     content, media_type = body(requester, templates, scope, step)
     headers = dict(header_pairs(templates.template(requester.headers, f"{step}.headers").render(scope)))
-    if media_type and not any(name.lower() == "content-type" for name in headers):
-        headers["Content-Type"] = media_type
     url = templates.template(requester.url, f"{step}.request").text(scope)
     params = tuple(pairs(templates.template(requester.params, f"{step}.params").render(scope)))
-    return Call(step, None, None, requester.method, url or "", params, tuple(headers.items()), content, scope=scope)
+    fields = tuple(headers.items())
+    return Call(
+        step, None, None, requester.method, url or "", params, fields, content, media_type=media_type, scope=scope
+    )

@@ -17,6 +17,11 @@ JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
+def suits(said: str | None, made: str) -> bool:
+    """Whether a Content-Type that the configuration gives all requests fits a body made as JSON, or as a form."""
+    return said is not None and ("json" if made == JSON_TYPE else made) in said.lower()
+
+
 def pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Query parameters: a null drops the key, a list repeats it."""
     for name, value in values.items():

@@ -14,6 +14,7 @@ from tap_asyncreport.http.urls import Url, parse, with_params
 class Call:
     """What a step wants sent; `url` is absolute, or a path that is appended to `base_url`.
 
+    `media_type` is that of the body where no header, the step's or the configuration's, says a fitting one.
     `scope` holds the names that templates of `headers` and authenticators may use beside the run's own.
     Without `follow`, a redirect is an answer like any other. Of a `confidential` call observers are told when its
     secrets are known, by `Reply.tell`.
@@ -27,6 +28,7 @@ class Call:
     params: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = field(default=None, repr=False)
+    media_type: str | None = None
     attempt: int = 1
     scope: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     follow: bool = True

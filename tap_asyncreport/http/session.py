@@ -15,6 +15,7 @@ from tap_asyncreport.clock import Clock
 from tap_asyncreport.errors import ConfigurationError, Problem, RequestError, Where
 from tap_asyncreport.http.authenticators import Authenticators
 from tap_asyncreport.http.base_url import BaseUrl
+from tap_asyncreport.http.bodies import suits
 from tap_asyncreport.http.calls import Call, Exchange, Outgoing
 from tap_asyncreport.http.credentials import Credentials, basic_header
 from tap_asyncreport.http.network import NetworkError
@@ -204,6 +205,8 @@ class Http:
                 value = template.render({**self._scope, **(call.scope or {})})
                 if value is not None:
                     outgoing.put_header(name, as_text(value))
+        if call.media_type is not None and not suits(outgoing.header("Content-Type"), call.media_type):
+            outgoing.put_header("Content-Type", call.media_type)
         for name, value in call.headers:
             if not hop.crossed or name.lower() in HARMLESS:
                 outgoing.put_header(name, value)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tap_asyncreport.errors import Where
+from tap_asyncreport.errors import TemplateError, Where
 from tap_asyncreport.job import partition_key
 from tap_asyncreport.lifecycle.rules import CompiledRule
 
@@ -90,9 +90,16 @@ class StreamContext:
 
     def said(self, response: Response, scope: Mapping[str, Any]) -> str | None:
         """The API's own words: the message where the configuration knows one, then the beginning of the answer."""
-        message = None if self.message is None else self.message.first(response, scope)
+        message = self._message(response, scope)
         words = response.text if message in (None, "") else f"{message}: {response.text}"
         return self.http.redactor.excerpt(words)
+
+    def _message(self, response: Response, scope: Mapping[str, Any]) -> Any:
+        """What `status.message` finds; that it does not fit an answer which tells of no failure is no fault."""
+        try:
+            return None if self.message is None else self.message.first(response, scope)
+        except TemplateError:
+            return None
 
 
 def answered(where: Where, response: Response) -> Where:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from tap_asyncreport.errors import RequestError
 from tap_asyncreport.job import Job, Means, Outcome, Unit
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, Page, pages_of, put_json
 from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
@@ -24,11 +25,24 @@ DEFAULT_ID = "$.id"
 _SIMPLE_PATH = re.compile(r"\$(\.[\w-]+|\[\d+\]|\['[^']*'\])+")
 
 
+class Polls(Protocol):
+    """What the creation must know of the polls."""
+
+    def needs_id(self, job: Job) -> bool:
+        """Whether a poll cannot do without the id that the job has not."""
+        ...
+
+    def settled(self, job: Job) -> bool:
+        """Whether the creation's answer says all that a poll could say."""
+        ...
+
+
 class CreationRequester:
     """The creation of a stream's jobs; `paginator` chains jobs of one window."""
 
-    def __init__(self, configs: Sequence[Config], context: StreamContext) -> None:
+    def __init__(self, configs: Sequence[Config], context: StreamContext, polls: Polls) -> None:
         self._context = context
+        self._polls = polls
         many = len(configs) > 1
         keys = [f"creation_requester[{n}]" if many else "creation_requester" for n in range(len(configs))]
         self.requesters = [
@@ -62,6 +76,12 @@ class CreationRequester:
             return None
         unit = job.unit
         page = self._pages.after(Page(unit.link, unit.cursor), answer, self._context.scope(job), 0)
+        if page is not None and unit.cursor is not None and page.value == unit.cursor:
+            raise RequestError(
+                f"the job's answer leads to a job like itself: the cursor is {page.value!r} again",
+                excerpt=self._context.said(answer, self._context.scope(job)),
+                hint="check `creation_requester.paginator`: is the cursor put where the API looks for it?",
+            )
         return None if page is None else replace(unit, link=unit.link + 1, cursor=page.value)
 
     def content(self, number: int, unit: Unit, scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +97,7 @@ class CreationRequester:
             answer, found = self._adopt(answer, job)
         elif answer.good:
             found = self._job_id.first(answer.response, self._scope(requester, job, answer))
-            if found is None and self._id_is_required:
+            if found is None and self._needs_id(job, answer.response):
                 return answer.outcome(means=Means.FAIL, error=self._no_id(answer))
         if not answer.good:
             return self._refused(answer)
@@ -88,6 +108,12 @@ class CreationRequester:
             job.creation_responses[requester.name] = answer.response
         job.creation_response = answer.response
         return Outcome(means)
+
+    def _needs_id(self, job: Job, response: Response) -> bool:
+        """Whether a job without an id is lost: nobody could ask for it, and its answer is not final."""
+        nameless = replace(job, creation_response=response)
+        required = self._id_is_required or self._polls.needs_id(nameless)
+        return required and not self._polls.settled(nameless)
 
     def _changes(self, unit: Unit) -> Changes:
         if self._pages is None or unit.cursor is None:

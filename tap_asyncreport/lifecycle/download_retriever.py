@@ -18,7 +18,7 @@ from tap_asyncreport.lifecycle.expectations import Expectations
 from tap_asyncreport.lifecycle.incoming import Incoming, content_range, described, page_response, validator_of
 from tap_asyncreport.lifecycle.integrity import verify
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, pages_of
-from tap_asyncreport.lifecycle.record_counts import records_in
+from tap_asyncreport.lifecycle.record_counts import path_of_rows, records_in
 from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.response import Response
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_asyncreport.lifecycle.context import StreamContext
+    from tap_asyncreport.lifecycle.paginators import Page
     from tap_asyncreport.spool import Piece
 
 logger = logging.getLogger("tap-asyncreport")
@@ -55,8 +56,7 @@ class DownloadRetriever:
         self._pages = pages_of(config.paginator, context.templates, f"{key}.paginator")
         self._range = config.paginator.size if isinstance(config.paginator, ByteRange) else None
         decode = context.stream.decode
-        by_path = decode.records is not None and decode.records.startswith("$")
-        self._records = context.extractor(decode.records, "decode.records") if by_path else None
+        self._records = context.extractor(path_of_rows(decode), "decode.records")
         self.expectations = Expectations(context)
         self._downloads: dict[Job, Download] = {}
         self._lock = threading.Lock()
@@ -143,7 +143,7 @@ class DownloadRetriever:
             if answer is None:
                 return
             if not answer.good:
-                self._no_file(answer, download)
+                self._no_file(answer, download, scope)
                 return
             piece = download.piece = download.piece or self._spool.piece()
             if self._store(answer, incoming, download, piece, room):
@@ -192,14 +192,21 @@ class DownloadRetriever:
             headers["If-Range"] = download.validator
         return replace(changes, headers={**changes.headers, **headers}), size
 
-    def _no_file(self, answer: Answer, download: Download) -> None:
+    def _no_file(self, answer: Answer, download: Download, scope: Mapping[str, Any]) -> None:
         if answer.means is Means.EMPTY:
             download.drop_piece()
-            download.turn_to(None)
+            self._turn(answer, download, self._behind_empty(answer, download, scope))
             return
         if answer.means is Means.LINK_EXPIRED and download.page.number:
             download.drop_target()  # links to later pages come from pages of the old link
         raise _Stopped(answer.outcome())
+
+    def _behind_empty(self, answer: Answer, download: Download, scope: Mapping[str, Any]) -> Page | None:
+        """The page after one without rows, where its answer says that there is one."""
+        if self._pages is None or self._pages.counts:
+            return None
+        seen = self.requester.answer_scope(scope, answer.response)
+        return self._pages.after(download.page, answer.response, seen, 0)
 
     def _store(self, answer: Answer, incoming: Incoming, download: Download, piece: Piece, room: Room) -> bool:
         """Writes the body; true when the file is whole, false when another range is to be asked for."""
@@ -272,6 +279,9 @@ class DownloadRetriever:
             download.drop_piece()  # the empty page behind the last
         else:
             download.keep(file)
+        self._turn(answer, download, following)
+
+    def _turn(self, answer: Answer, download: Download, following: Page | None) -> None:
         if not download.turn_to(following):
             raise self._repeats(answer, f"page {download.page.number + 1} is one that was here before")
 

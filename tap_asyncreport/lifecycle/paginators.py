@@ -157,12 +157,15 @@ def put(into: config.Into, cursor: Any) -> Changes:
 
 
 def put_json(body: Any, path: str, value: Any) -> Any:
-    """A copy of a JSON body with `value` at a key or a simple JSONPath; mappings on the way are made."""
-    steps: list[str | int] = [path]
-    if path.startswith("$"):
-        found = _PATH.findall(path[1:])
-        steps = [int(index) if index else name or single or double for name, index, single, double in found]
+    """A copy of a JSON body with `value` at a key or a simple JSONPath; mappings on the way are made.
+
+    A name with dots is a path, with or without `$.` before it, unless the body has a key of that very name.
+    """
     body = {} if body is None else copy.deepcopy(body)
+    steps: list[str | int] = [path]
+    if not (isinstance(body, dict) and path in body):
+        found = _PATH.findall(path.removeprefix("$"))
+        steps = [int(index) if index else name or single or double for name, index, single, double in found]
     place = body
     for step in steps[:-1]:
         place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]

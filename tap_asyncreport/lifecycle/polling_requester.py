@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -61,12 +62,34 @@ class PollingRequester:
         self._warned: set[str] = set()
         self._lock = threading.Lock()
 
+    def can_ask(self, job: Job) -> bool:
+        """Whether all that a poll says of the job is known."""
+        scope = {**self._context.scope(job), "jobs": [job_view(job)]}
+        return self.requester is None or self.requester.renders(scope)
+
+    def needs_id(self, job: Job) -> bool:
+        """Whether a poll cannot do without the id that the job has not."""
+        named = self.requester is not None and ("job", "id") in self.requester.paths()
+        return named and job.id is None and not self.can_ask(job)
+
+    def settled(self, job: Job) -> bool:
+        """Whether the creation's answer holds the rows already, under a final status: then nothing is left to ask."""
+        if self._context.stream.download_retriever.source is None:
+            return False
+        return self._at_once(copy(job)).status not in (None, JobStatus.RUNNING)
+
+    def _at_once(self, job: Job) -> Outcome:
+        """What the creation's answer says of a job that has no id to ask with."""
+        response = job.creation_response or Response()
+        answer = Answer(Means.OK, response, self._context.where(job.unit, job, step=Step.CREATION.value))
+        return self._judged(answer, job, last=True) or Outcome(Means.FAIL)
+
     def poll(self, jobs: Sequence[Job]) -> list[Outcome]:
         """One outcome for each job, in their order; jobs whose requests differ are asked for separately."""
         if self.requester is None:
             return [Outcome(Means.OK, status=JobStatus.COMPLETED) for _ in jobs]
-        outcomes: dict[Job, Outcome] = {}
-        for group in self._groups(jobs):
+        outcomes = {job: self._at_once(job) for job in jobs if self.needs_id(job)}
+        for group in self._groups([job for job in jobs if job not in outcomes]):
             outcomes.update(self._poll_group(self.requester, group))
         return [outcomes[job] for job in jobs]
 
@@ -129,7 +152,6 @@ class PollingRequester:
 
     def _judged(self, answer: Answer, job: Job, *, last: bool) -> Outcome | None:
         """What the answer says of one job; None where it stands on a later page."""
-        assert self.requester is not None
         try:
             response, scope = answer.response, self._context.scope(job)
             if self._select is not None:
@@ -138,7 +160,7 @@ class PollingRequester:
                     return self._unlisted(answer, job) if last else None
                 response = part
             job.polling_response = response
-            scope = {**scope, "response": answer.response, "polling_response": response}
+            scope = {**scope, "response": response, "polling_response": response}
             return self._outcome(_Seen(answer, response, scope), job)
         except ReportError as error:
             return Outcome(Means.FAIL, error=error.within(self._context.where(job.unit, job).within(answer.where)))

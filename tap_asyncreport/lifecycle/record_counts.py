@@ -32,6 +32,15 @@ def records_in(
     return max(0, lines - has_header - decode.skip_after)
 
 
+def path_of_rows(decode: Decode) -> str | None:
+    """The JSONPath whose matches are the rows; None where records are found in another way."""
+    path = decode.records
+    if path is None or not path.startswith("$"):
+        return None
+    rows, wild, cell = path.rpartition("[*]")
+    return rows if decode.fields is not None and cell and wild in rows else path
+
+
 def _listed(body: Any, response: Response, records: Extractor | None, scope: Mapping[str, Any]) -> list[Any]:
     if records is not None:
         found = records.all(response, scope)

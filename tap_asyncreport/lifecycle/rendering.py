@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tap_asyncreport.errors import RequestError
 from tap_asyncreport.http.bodies import FORM_TYPE, JSON_TYPE, form
 from tap_asyncreport.lifecycle.paginators import put_json
 from tap_asyncreport.templates.text import as_text, to_json
@@ -33,12 +34,20 @@ class Body:
         """The bytes and their media type; `into` is a JSON path and the value to put there."""
         value = self.value(scope)
         if into is not None:
-            value = put_json(value, *into)
+            value = _with(value, *into)
         if self.kind == "json" or into is not None:
             return to_json(value).encode(), JSON_TYPE
         if self.kind == "form":
             return form(value or {}), FORM_TYPE
         return (None if value is None else as_text(value).encode()), None
+
+
+def _with(value: Any, path: str, cursor: Any) -> Any:
+    try:
+        return put_json(value, path, cursor)
+    except (KeyError, IndexError, TypeError):
+        hint = "check `paginator.into.json`"
+        raise RequestError(f"the JSON body has no place for the cursor at {path}", hint=hint) from None
 
 
 def _given(config: Requester, name: str) -> Any:

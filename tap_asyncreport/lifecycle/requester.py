@@ -109,19 +109,28 @@ class Requester:
 
     def uses(self, name: str) -> bool:
         """Whether the request's templates use this name."""
-        return any(path[0] == name for path in self._paths())
+        return any(path[0] == name for path in self.paths())
 
     def can_name(self, job: Job) -> bool:
         """Whether all that the request says of the job is known: of one made in part, what its first steps said."""
         if not job.in_part:
-            return True
+            return job.id is not None or ("job", "id") not in self.paths() or self.renders(self._context.scope(job))
         known = job.creation_responses
         return all(
             len(path) > 1 and path[1] in known if path[0] == "creation_responses" else path[0] not in _WHOLE
-            for path in self._paths()
+            for path in self.paths()
         )
 
-    def _paths(self) -> Iterator[tuple[str, ...]]:
+    def renders(self, scope: Mapping[str, Any]) -> bool:
+        """Whether the request can be made of what is known."""
+        try:
+            self.content(scope)
+        except ReportError:
+            return False
+        return True
+
+    def paths(self) -> Iterator[tuple[str, ...]]:
+        """The names that the request's templates use, as paths from the top."""
         parts = [self._url, self._params, self._headers, self.body.template]
         return (path for part in parts if part is not None for path in part.paths)
 
@@ -149,8 +158,6 @@ class Requester:
         params = {**({} if changes.url else self._params.render(scope)), **changes.params}
         body, media_type = self.body.encoded(scope, changes.json)
         headers = {**dict(header_pairs(self._headers.render(scope))), **changes.headers}
-        if media_type is not None and not any(name.lower() == "content-type" for name in headers):
-            headers["Content-Type"] = media_type
         if key is not None and self.config.idempotency_header is not None:
             headers[self.config.idempotency_header] = key
         return Call(
@@ -162,6 +169,7 @@ class Requester:
             params=tuple(pairs(params)),
             headers=tuple(headers.items()),
             body=body,
+            media_type=media_type,
             scope=scope,
             follow=self._follow,
         )

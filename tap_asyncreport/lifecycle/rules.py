@@ -110,7 +110,10 @@ class CompiledRule:
         self.means = Means(rule.means)
         self._codes = None if rule.status is None else _told(key + ".status", parse_codes, rule.status)
         self._headers = rule.header
-        self._json = [(templates.extractor(path, f"{key}.json"), wanted) for path, wanted in rule.json_.items()]
+        self._json = [
+            (templates.extractor(path, f"{key}.json"), templates.template(wanted, f"{key}.json"))
+            for path, wanted in rule.json_.items()
+        ]
         self._text = None if rule.text is None else _told(key + ".text", re.compile, rule.text)
         self.wait = _optional(templates, rule.wait, f"{key}.wait")
         self.job_id = _optional(templates, rule.job_id, f"{key}.job_id")
@@ -127,7 +130,7 @@ class CompiledRule:
             return False
         if self._json and response.body is None:
             return False  # conditions on JSON speak of JSON only
-        if not all(_fits(path.all(response, scope), wanted) for path, wanted in self._json):
+        if not all(_fits(path.all(response, scope), wanted.render(scope)) for path, wanted in self._json):
             return False
         return True if self._text is None else self._text.search(response.text) or False
 

@@ -17,5 +17,5 @@ def all_problems(draft: Draft, *, require_secrets: bool) -> Iterator[Problem]:
     """Everything that is wrong with a configuration beyond single values."""
     templates = Templates(now=datetime(2000, 1, 1, tzinfo=UTC))
     yield from TextCheck(draft, templates, require_secrets=require_secrets).problems()
-    yield from step_problems(draft, templates)
+    yield from step_problems(draft)
     yield from stream_problems(draft)

@@ -12,7 +12,6 @@ from tap_asyncreport.config.requesters import ByteRange, Cursor, DownloadRetriev
 from tap_asyncreport.config.sources import Keys
 from tap_asyncreport.config.streams import Stream
 from tap_asyncreport.errors import Problem
-from tap_asyncreport.templates import BadTemplate, Templates
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|\{\{|\{%")
 _PAGED = ("polling_requester", "download_target_requester", "download_retriever", "creation_requester", "partitions")
@@ -27,7 +26,7 @@ _STEPS = (
 )  # fmt: skip
 
 
-def step_problems(draft: Draft, templates: Templates) -> Iterator[Problem]:
+def step_problems(draft: Draft) -> Iterator[Problem]:
     """The faults of requests, rules, paginators, rates and authenticators."""
     for stream in draft.streams:
         yield from _creation(draft, stream)
@@ -36,7 +35,7 @@ def step_problems(draft: Draft, templates: Templates) -> Iterator[Problem]:
             yield from _paginator(draft, keys, requester)
     yield from _paths(draft)
     for keys, rule in draft.parts(Rule):
-        yield from _rule(draft, keys, rule, templates)
+        yield from _rule(draft, keys, rule)
     for keys, oauth in draft.parts(OAuth2):
         yield from _grant(draft, keys, oauth)
     yield from _rates(draft)
@@ -106,17 +105,9 @@ def _paginator(draft: Draft, keys: Keys, requester: Requester) -> Iterator[Probl
         yield draft.teller.at((*keys, "paginator"), "`range` counts targets: it is for them and for the download")
 
 
-def _rule(draft: Draft, keys: Keys, rule: Rule, templates: Templates) -> Iterator[Problem]:
+def _rule(draft: Draft, keys: Keys, rule: Rule) -> Iterator[Problem]:
     if rule.text is not None:
         yield from pattern(draft, (*keys, "text"), rule.text)
-    for path in rule.json_:
-        if not path.startswith("$"):
-            yield draft.teller.at((*keys, "json", path), "a JSONPath begins with `$`", f"write `$.{path}`")
-            continue
-        try:
-            templates.extractor(path)
-        except BadTemplate as error:
-            yield draft.teller.at((*keys, "json", path), error.fault)
     if rule.job_id is not None and rule.means != "duplicate":
         yield draft.teller.at((*keys, "job_id"), "`job_id` is for rules with `means: duplicate`")
 

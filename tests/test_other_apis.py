@@ -1,0 +1,196 @@
+"""APIs that ship no definition, each as it behaves in public, read by a configuration that is written from the contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from strangers import Api, Stranger
+from wire import Reply, Request, json_reply
+
+
+@pytest.fixture
+def stranger(tmp_path: Path, capfd: Any) -> Stranger:
+    return Stranger(tmp_path, capfd)
+
+
+ATHENA = """
+base_url: $URL
+authenticator: {type: aws_sigv4, access_key: AK, secret_key: "{{ secrets.sk }}", region: eu-west-1, service: athena}
+secrets: {sk: secretkey}
+headers: {Content-Type: application/x-amz-json-1.1}
+streams:
+  - name: athena
+    creation_requester:
+      request: POST /
+      headers: {X-Amz-Target: AmazonAthena.StartQueryExecution}
+      json: {QueryString: select 1, ClientRequestToken: "{{ job.idempotency_key }}"}
+      job_id: $.QueryExecutionId
+      responses: [{status: 400, json: {$.__type: TooManyRequestsException}, means: busy, wait: "{{ 0.01 }}"}]
+    polling_requester:
+      request: POST /
+      headers: {X-Amz-Target: AmazonAthena.GetQueryExecution}
+      json: {QueryExecutionId: "{{ job.id }}"}
+      select: $.QueryExecution
+    status: {extractor: "{{ response.Status.State }}", mapping: {failed: [FAILED, CANCELLED]}}
+    download_retriever:
+      request: POST /
+      headers: {X-Amz-Target: AmazonAthena.GetQueryResults}
+      json: {QueryExecutionId: "{{ job.id }}"}
+      paginator: {type: cursor, extractor: $.NextToken, into: {json: NextToken}}
+    decode:
+      records: "$.ResultSet.Rows[*].Data[*].VarCharValue"
+      fields: "$.ResultSet.ResultSetMetadata.ColumnInfo[*].Name"
+      skip_rows_where: {id: "^id$"}
+"""
+
+
+def athena(api: Api, request: Request) -> Any:
+    assert request.header("Authorization").startswith("AWS4-HMAC-SHA256 Credential=AK/")
+    assert "application/x-amz-json-1.1" == request.header("Content-Type")
+    verb = request.header("X-Amz-Target").split(".")[1]
+    if verb == "StartQueryExecution":
+        busy = json_reply({"__type": "TooManyRequestsException"}, 400)
+        return busy if api.count("start") == 1 else {"QueryExecutionId": "q-1"}
+    if verb == "GetQueryExecution":
+        return {"QueryExecution": {"Status": {"State": "QUEUED" if api.count("poll") == 1 else "SUCCEEDED"}}}
+    names = {"ResultSetMetadata": {"ColumnInfo": [{"Name": "id"}, {"Name": "n"}]}}
+    rows = [["2", None]] if "NextToken" in request.json() else [["id", "n"], ["1", "a"]]
+    cells = [{"Data": [{"VarCharValue": cell} if cell else {} for cell in row]} for row in rows]
+    more = {} if "NextToken" in request.json() else {"NextToken": "t"}
+    return {"ResultSet": {"Rows": cells, **names}, **more}
+
+
+def test_one_media_type_for_all_requests_and_rows_of_cells(stranger: Stranger) -> None:
+    """Athena: a Content-Type in `headers` holds for JSON bodies; cells are objects; `select` and a status by template."""
+    run = stranger.run(ATHENA, athena)
+    assert [{"id": "1", "n": "a"}, {"id": "2", "n": None}] == run.rows, run.told
+
+
+FORMS = """
+base_url: $URL
+headers: {Content-Type: application/json}
+streams:
+  - name: forms
+    creation_requester: {request: POST /jobs, form: {search: "*"}}
+    polling_requester: {request: POST /jobs/1, json: {}, headers: {Content-Type: application/vnd.x+json}}
+    download_retriever: {request: POST /file, json: {}}
+"""
+
+
+def test_a_media_type_for_all_requests_is_not_put_on_a_body_of_another_kind(stranger: Stranger) -> None:
+    sent: list[str | None] = []
+
+    def api(_: Api, request: Request) -> Any:
+        sent.append(request.header("Content-Type"))
+        return {"/jobs": {"id": 1}, "/jobs/1": {"status": "done"}}.get(request.path, "a\n1\n")
+
+    assert [{"a": "1"}] == stranger.run(FORMS, api).rows
+    assert ["application/x-www-form-urlencoded", "application/vnd.x+json", "application/json"] == sent
+
+
+TRINO = """
+base_url: $URL
+headers: {X-Trino-User: me}
+streams:
+  - name: trino
+    creation_requester: {request: POST /v1/statement, body: select 1}
+    download_retriever:
+      request: GET {{ creation_response.nextUri }}
+      paginator: {type: next_url, extractor: $.nextUri}
+      responses:
+        - {json: {$.error: exists}, means: fail}
+        - {json: {$.data: absent}, means: empty}
+        - {status: 503, means: not_ready}
+    decode: {records: "$.data[*]", fields: "$.columns[*].name"}
+"""
+
+
+def trino(api: Api, request: Request, *, broken: bool = False) -> Any:
+    at = 0 if request.method == "POST" else int(request.path.rsplit("/")[-1])
+    answer: dict[str, Any] = {"columns": [{"name": "id"}, {"name": "x"}]}
+    answer |= {"data": [[at, "a"]]} if at in (2, 3) else {}
+    answer |= {"nextUri": f"{api.url}/v1/statement/executing/{at + 1}"} if at < 5 else {}
+    return {"error": {"message": "line 1:8: no such column"}} if broken and at == 3 else answer
+
+
+def test_a_page_without_rows_leads_to_the_next(stranger: Stranger) -> None:
+    """Trino: the link moves on with every answer, and not every answer has rows."""
+    run = stranger.run(TRINO, trino)
+    assert [{"id": 2, "x": "a"}, {"id": 3, "x": "a"}] == run.rows, run.told
+    assert 6 == len(run.requests)
+
+
+@pytest.mark.promise(12)
+def test_an_error_on_a_later_page_is_told_and_no_row_is_written(stranger: Stranger) -> None:
+    run = stranger.run(TRINO, lambda api, request: trino(api, request, broken=True))
+    assert [] == run.rows
+    assert "line 1:8: no such column" in run.told
+
+
+LISTED = """
+base_url: $URL
+streams:
+  - name: settlements
+    incremental: {start: 2026-01-01, end: 2026-01-31, format: "%Y-%m-%dT%H:%M:%SZ", granularity: 1d}
+    creation_requester: {request: POST /report, json: {begin_date: "{{ window.start }}"}, job_id: "{{ window.start }}"}
+    polling_requester: {request: GET /report/list, select: "$[?(@.begin_date == '{{ window.start }}')]"}
+    status: {extractor: "{{ response.status | default('pending') }}", mapping: {completed: [processed], running: [pending]}}
+    download_target_extractor: $.file_name
+    download_retriever: GET /report/{{ download_target }}
+    decode: {delimiter: ";", encoding: cp1252}
+    columns: {REFERENCE: string, AMOUNT: {type: decimal, decimal_mark: ",", thousands: "."}}
+"""
+
+
+def listed(api: Api, request: Request) -> Any:
+    if request.method == "POST":
+        return Reply(202)
+    if request.path != "/report/list":
+        assert "/report/one%20file.csv" == request.path
+        return Reply(200, "REFERENCE;AMOUNT\nÑandú;1.234,50\n".encode("cp1252"), {"Content-Type": "text/csv"})
+    mine = {"begin_date": "2026-01-01T00:00:00Z", "file_name": "one file.csv"}
+    seen = api.count("list")
+    done = [mine | {"status": "processed"}] if seen > 2 else [mine] if seen > 1 else []
+    return [{"begin_date": "2025-12-01T00:00:00Z", "file_name": "no.csv", "status": "processed"}, *done]
+
+
+def test_what_select_picks_is_the_answer_for_the_status_too(stranger: Stranger) -> None:
+    """Mercado Pago: an empty answer to the creation, a list to look in, and no status before the last."""
+    assert [{"REFERENCE": "Ñandú", "AMOUNT": 1234.5}] == stranger.run(LISTED, listed).rows
+
+
+ELASTIC = """
+base_url: $URL
+streams:
+  - name: hits
+    creation_requester: {request: POST /idx/_async_search, json: {query: {match_all: {}}}}
+    polling_requester: GET /_async_search/{{ job.id }}
+    status: {extractor: $.is_running, mapping: {running: [true], completed: [false]}}
+    download_retriever: {source: polling_response}
+    decode: {records: "$.response.hits[*]"}
+    delete_requester: DELETE /_async_search/{{ job.id }}
+"""
+
+
+def elastic(api: Api, request: Request, *, at_once: bool) -> Any:
+    if request.method == "DELETE":
+        return {}
+    running = request.method == "POST" and not at_once
+    hits = [] if running else [{"v": 5}]
+    return {**({} if at_once else {"id": "abc"}), "is_running": running, "response": {"hits": hits}}
+
+
+@pytest.mark.parametrize(
+    ("at_once", "calls"),
+    [
+        (True, ["POST /idx/_async_search"]),
+        (False, ["POST /idx/_async_search", "GET /_async_search/abc", "DELETE /_async_search/abc"]),
+    ],
+)
+def test_an_answer_that_is_final_at_once_needs_no_id(stranger: Stranger, at_once: bool, calls: list[str]) -> None:
+    """Elasticsearch names a search only where it goes on in the background."""
+    run = stranger.run(ELASTIC, lambda api, request: elastic(api, request, at_once=at_once))
+    assert [{"v": 5}] == run.rows, run.told
+    assert calls == run.requests
