@@ -14,6 +14,7 @@ import yaml
 
 from tap_asyncreport.commands import HELP, Tools
 from tap_asyncreport.config import authenticators, only, requesters, settings, streams
+from tap_asyncreport.config.loading import secrets_used, vars_used
 from tap_asyncreport.config.values import Model
 
 HERE = Path(__file__).parent
@@ -121,12 +122,12 @@ def definitions() -> str:
         content = yaml.safe_load(text)
         about = re.match(r"((?:#[^\n]*\n)+)", text)
         first = " ".join(line.strip("# ").strip() for line in about[1].split("#\n")[0].splitlines()) if about else ""
-        secrets = sorted(set(re.findall(r"secrets\.(\w+)", text)))
+        secrets = secrets_used(content)
         parts.append(f"\n## {name}\n\n{first}\n\n")
         parts.append(f"- streams: {_codes(_names(content))}\n")
         parts.append(f"- secrets: {_codes(secrets) or 'none'}\n")
         knobs = content.get("vars") or {}
-        asked = [knob for knob in dict.fromkeys(re.findall(r"\bvars\.(\w+)", text)) if knob not in knobs]
+        asked = [knob for knob in vars_used(content) if knob not in knobs]
         if asked:
             parts.append(f"- vars that you set: {_codes(asked)}\n")
         if knobs:

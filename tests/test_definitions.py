@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from tap_asyncreport import definitions
-from tap_asyncreport.config.loading import Loaded, load
+from tap_asyncreport.config.loading import Loaded, load, secrets_used, vars_used
+from tap_asyncreport.config.reading import SECRETS
+from tap_asyncreport.errors import ConfigurationError
 
 FOLDER = Path(definitions.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -36,6 +38,22 @@ def test_it_needs_secrets_a_start_date_and_the_variables_that_it_names_and_no_mo
 
     assert 1 <= len(settings.streams)
     assert len(settings.streams) == len({stream.name for stream in settings.streams})
+
+
+@pytest.mark.promise(28)
+@pytest.mark.parametrize("name", APIS)
+def test_what_a_user_has_to_set_is_named_all_at_once(name: str) -> None:
+    """Nothing but the definition's name: each secret, each variable and no more, once."""
+    content = yaml.safe_load(text_of(name))
+    with pytest.raises(ConfigurationError) as caught:
+        load([{"definition": name, "start_date": "2026-01-01"}], environ={})
+    said = [problem.message for problem in caught.value.problems]
+    secrets = [f"secret {secret} is not set: looked in `secrets` and {SECRETS}{secret.upper()}" for secret in secrets_used(content)]
+    missing = [f"there is no `{var}`" for var in vars_used(content) if var not in content.get("vars", {})]
+    assert secrets and sorted(secrets) == sorted(text for text in said if text.startswith("secret"))
+    assert sorted(missing) == sorted(text.partition("; ")[2] for text in said if not text.startswith("secret"))
+    hints = [problem.hint for problem in caught.value.problems if "`vars`" in problem.message]
+    assert [f"set it: `vars: {{{var}: ...}}`" for var in vars_used(content) if var not in content.get("vars", {})] == hints
 
 
 @pytest.mark.parametrize("name", APIS)

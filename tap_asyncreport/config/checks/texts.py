@@ -36,7 +36,7 @@ class TextCheck:
         self._draft = draft
         self._templates = templates
         self._require_secrets = require_secrets
-        self._unset: set[str] = set()
+        self._unset: set[tuple[str, str]] = set()
 
     def problems(self) -> Iterator[Problem]:
         """The faults of all texts."""
@@ -84,6 +84,8 @@ class TextCheck:
             return None
         if root == "secrets":
             return self._secret(name)
+        if root == "vars":
+            return self._var(name)
         if root == "job" and before_its_job(keys, self._draft.raw, name):
             return f"`job.{name}` is not known here; it is {SINCE['job']}", None
         if root == "window" and "incremental" not in self._stream(keys) and keys[0] == "streams":
@@ -91,14 +93,11 @@ class TextCheck:
         names = self._known_in(root, keys)
         if names is None or name in names:
             return None
-        has = f"`{root}` has {', '.join(names)}" if names else f"`{root}` is empty"
-        return f"{has}; there is no `{name}`", meant(name, names)
+        return _missing(root, name, names), meant(name, names)
 
     def _known_in(self, root: str, keys: Keys) -> list[str] | None:
         """The names in something that the configuration itself defines."""
         stream = self._stream(keys)
-        if root == "vars":
-            return _names_of(self._draft.raw.get("vars"))
         if root == "config":
             return [name for name in fields(Settings) if name != "secrets"]
         if root == "partition":
@@ -118,11 +117,25 @@ class TextCheck:
 
     def _secret(self, name: str) -> tuple[str, str | None] | None:
         secrets = _names_of(self._draft.raw.get("secrets"))
-        if not self._require_secrets or name in secrets or name in self._unset:
+        if not self._require_secrets or name in secrets or ("secrets", name) in self._unset:
             return None
-        self._unset.add(name)
+        self._unset.add(("secrets", name))
         said = f"secret {name} is not set: looked in `secrets` and {SECRETS}{in_capitals(name)}"
         return said, meant(name, secrets)
+
+
+    def _var(self, name: str) -> tuple[str, str | None] | None:
+        """One that is not set, told once however often it is used."""
+        names = _names_of(self._draft.raw.get("vars"))
+        if name in names or ("vars", name) in self._unset:
+            return None
+        self._unset.add(("vars", name))
+        return _missing("vars", name, names), meant(name, names) or f"set it: `vars: {{{name}: ...}}`"
+
+
+def _missing(root: str, name: str, names: list[str]) -> str:
+    has = f"`{root}` has {', '.join(names)}" if names else f"`{root}` is empty"
+    return f"{has}; there is no `{name}`"
 
 
 def _names_of(mapping: Any) -> list[str]:
