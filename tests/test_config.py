@@ -204,6 +204,19 @@ def test_a_schema_file_is_read_beside_the_file_that_names_it(write: Write) -> No
     assert {"type": "object", "properties": {"order_id": {"type": "integer"}}} == loaded(config, environ=TOKEN).settings.streams[0].schema_
 
 
+@pytest.mark.promise(30)
+@pytest.mark.parametrize("content", ['{"client_secret": "TOPSECRET"}', '{"properties": {"client_secret": "TOPSECRET"}}', '{"properties": {}}', "a: TOPSECRET", None])
+def test_a_definition_reads_no_file_that_is_no_schema(content: str | None, write: Write, tmp_path: Path) -> None:
+    """What a schema file holds is seen by templates, and a definition may be a stranger's."""
+    other = tmp_path if content is None else write("other.json" if content[0] == "{" else "other.yaml", content)
+    write("theirs.yaml", WHOLE + f"    schema: {other}\n")
+    config = write("tap.yaml", "definition: theirs.yaml\n")
+    (said,) = told(config, environ=TOKEN)
+    why = "is no file" if content is None else "is no JSON Schema of records: it has no `properties`"
+    assert f"streams.orders.schema: `{other}` {why}" in said
+    assert "TOPSECRET" not in said
+
+
 def test_secrets_always_come_from_the_environment_too() -> None:
     config = {
         **MINIMAL,

@@ -164,6 +164,9 @@ def test_definitions_that_cannot_be_found(told: Told) -> None:
         told("definition: demmo\n"),
     )
     assert "tap.yaml:1:1: definition: `nope/x.yaml` cannot be read: No such file or directory" == told("definition: nope/x.yaml\n")
+    for url in ("https://example.com/x.yaml", "file:///tmp/x.yaml"):
+        expected = "definition: a definition is a name or the path of a file, not a URL\n    try: fetch the file, look at it, and name its path"
+        assert f"tap.yaml:1:1: {expected}" == told(f"definition: {url}\n")
     Path("other.yaml").write_text("definition: demo\n" + BASE)
     assert told("definition: other.yaml\n").startswith("other.yaml:1:1: definition: a definition cannot lie on another one")
 

@@ -149,11 +149,8 @@ def _with_schemas(tree: Located, reader: Reader) -> Located:
     for number, stream in enumerate(listed):
         schema = stream.value.get("schema") if isinstance(stream.value, dict) else None
         if schema is not None and isinstance(schema.value, str):
-            beside = Path(schema.place.file or "").parent / schema.value
-            path = beside if beside.is_file() or not Path(schema.value).is_file() else Path(schema.value)
             key = f"streams.{name_of(stream) or number}.schema"
-            found = reader.mapping(path, str(path), key, schema.place)
-            stream.value["schema"] = Located(found.value if found else {}, schema.place)
+            stream.value["schema"] = Located(reader.schema(schema.value, key, schema.place), schema.place)
     return tree
 
 

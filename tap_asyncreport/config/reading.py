@@ -46,6 +46,24 @@ class Reader:
             self._names_apart(tree)
         return tree
 
+    def schema(self, name: str, key: str, place: Place) -> Any:
+        """The schema in a file beside the one that names it, or where the tap runs.
+
+        A definition may be a stranger's, and templates can read the schema: a file that is none is refused.
+        """
+        beside = Path(place.file or "").parent / name
+        path = beside if beside.exists() or not Path(name).exists() else Path(name)
+        if path.exists() and not path.is_file():
+            self._add(f"`{path}` is no file", key, place)
+            return {}
+        found = self.mapping(path, str(path), key, place)
+        properties = found.value.get("properties") if found is not None else None
+        described = properties.value.values() if properties is not None and isinstance(properties.value, dict) else ()
+        if found is not None and not (described and all(isinstance(each.value, dict | bool) for each in described)):
+            self._add(f"`{path}` is no JSON Schema of records: it has no `properties`", key, place)
+            return {}
+        return found.value if found is not None else {}
+
     def _names_apart(self, tree: Located) -> None:
         """Streams merge by name, so within one file a name stands once."""
         streams = tree.value.get("streams")
@@ -90,8 +108,13 @@ class Reader:
         """A definition that ships, by its name, or a file by its path, relative to the file that names it."""
         if not name.endswith(_SUFFIXES) and "/" not in name and "\\" not in name:
             return self._shipped(name, place)
-        beside = Path(place.file).parent / name if place.file else Path(name)
-        path = next((path for path in (beside, Path(name)) if path.is_file()), beside)
+        if "://" in name:
+            hint = "fetch the file, look at it, and name its path"
+            self._broken(place.problem("a definition is a name or the path of a file, not a URL", "definition", hint))
+            return None
+        here = Path(name).expanduser()
+        beside = Path(place.file).parent / here if place.file else here
+        path = next((path for path in (beside, here) if path.is_file()), beside)
         return self._without_definition(self.mapping(path, str(path), "definition", place))
 
     def _shipped(self, name: str, place: Place) -> Located | None:
