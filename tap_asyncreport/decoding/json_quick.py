@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat, starmap
 from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from tap_asyncreport.decoding.fields import Field, undeclared
 from tap_asyncreport.decoding.json_types import (
@@ -24,7 +27,7 @@ from tap_asyncreport.decoding.layout import Columns
 from tap_asyncreport.decoding.source import Observed
 from tap_asyncreport.errors import DecodeError
 
-_SOME_DIGITS = re.compile(rb"[0-9]{10}")
+_DIGITS = bytes(ord("0" if byte in b"0123456789" else " ") for byte in range(256))
 _MANY_DIGITS = re.compile(rb"[0-9]{309}")
 _SAMPLE = 30
 _LEARN_FROM = 200
@@ -42,22 +45,22 @@ Served = tuple[bytes, int]
 
 def may_hold_long_number(data: bytes) -> bool:
     """Whether a number of 309 digits or more may stand in the text: such a one shows in any sample of it."""
-    return bool(_SOME_DIGITS.search(data[::_SAMPLE])) and bool(_MANY_DIGITS.search(data))
+    return b"0000000000" in data[::_SAMPLE].translate(_DIGITS) and bool(_MANY_DIGITS.search(data))
 
 
 class _Way:
     """One way to serve a block, left alone for a while when it fails."""
 
-    def __init__(self, serve: Callable[[bytes], Served | None]) -> None:
+    def __init__(self, serve: Callable[[bytes, Sequence[bytes]], Served | None]) -> None:
         self._serve = serve
         self._rest = self._wait = 0
 
-    def __call__(self, data: bytes) -> Served | None:
+    def __call__(self, data: bytes, lines: Sequence[bytes]) -> Served | None:
         if self._wait:
             self._wait -= 1
             return None
         try:
-            served = self._serve(data)
+            served = self._serve(data, lines)
         except (ValueError, TypeError, IndexError, RecursionError, DecodeError):
             served = None  # whoever reads it value by value finds out what is wrong, and where
         self._rest = 0 if served else min(_LONGEST_REST, 2 * self._rest + 1)
@@ -100,13 +103,14 @@ class QuickJson:
         self._built_for: Any = None
         self._reads: msgspec.json.Decoder[Any] | None = None
         self._writes: type[msgspec.Struct] | None = None
+        self._unused = 0
 
-    def served(self, data: bytes) -> Served | None:
+    def served(self, data: bytes, lines: Sequence[bytes]) -> Served | None:
         """The records as lines `{...}`, and how many, where they can be had in bulk."""
         if data and not may_hold_long_number(data):
             for way in self._ways:
                 before = dict(vars(self._observed))
-                served = way(data)
+                served = way(data, lines)
                 if served is not None:
                     return served
                 vars(self._observed).update(before)
@@ -123,15 +127,16 @@ class QuickJson:
             return None
         return msgspec.json.Decoder(record_type(fields, [AS_IT_IS[of.type] for of in fields], strict=True))
 
-    def _unchanged(self, data: bytes) -> Served | None:
-        pieces = data.split(b"\n")
-        lines = len(pieces) - 1
-        if pieces.pop() or set(map(_FIRST, pieces)) != _OPEN or set(map(_LAST, pieces)) != _CLOSED or b"{}" in pieces:
+    def _unchanged(self, data: bytes, lines: Sequence[bytes]) -> Served | None:
+        declared = self._columns.declared is not None
+        if (declared and self._typed is None) or set(map(_FIRST, lines)) != _OPEN or set(map(_LAST, lines)) != _CLOSED:
             return None
-        if self._columns.declared is None:
-            return self._undeclared(data, lines)
+        if b"{}" in lines:
+            return None
+        if not declared:
+            return self._undeclared(data, len(lines))
         rows = self._typed.decode_lines(data) if self._typed is not None else ()
-        if len(rows) != lines:
+        if len(rows) != len(lines):
             return None
         for number, of in enumerate(self._fields):
             if of.type in _DATES or of.name == self._watched:
@@ -139,7 +144,7 @@ class QuickJson:
                 if of.type in _DATES and self._changed_texts(of, values) is not None:
                     return None
                 self._watch(of.name, values)
-        return data, lines
+        return data, len(lines)
 
     def _undeclared(self, data: bytes, lines: int) -> Served | None:
         rows = _DICTS.decode_lines(data)
@@ -176,24 +181,27 @@ class QuickJson:
 
     # -- rebuilt by column
 
-    def _rebuilt(self, data: bytes) -> Served | None:
+    def _rebuilt(self, data: bytes, lines: Sequence[bytes]) -> Served | None:
         self._prepare()
         rows = self._reads.decode_lines(data) if self._reads is not None else ()
-        if not rows or len(rows) != data.count(b"\n"):
+        if not rows or len(rows) != len(lines):
             return None
         first = [getattr(rows[0], f"f{number}") for number in range(len(self._fields))]
         if all(value is None or value is NULL for value in first):
             return None  # perhaps no record of this stream at all
-        changed: dict[int, list[Any]] = {}
         for number, of in enumerate(self._fields):
             fixed = self._fixed(of, rows, attrgetter(f"f{number}"))
             if fixed is not None:
-                changed[number] = fixed
-        if not changed and self._writes is None:
-            return _ENCODER.encode_lines(rows), len(rows)
-        columns = [changed.get(n) or list(map(attrgetter(f"f{n}"), rows)) for n in range(len(self._fields))]
-        writes = self._writes or record_type(self._fields, [Any] * len(self._fields), by_name=True)
-        return _ENCODER.encode_lines(list(map(writes, *columns))), len(rows)
+                _set_each(rows, f"f{number}", fixed)
+        for number in range(self._unused):
+            _set_each(rows, f"x{number}", repeat(msgspec.UNSET))
+        return _ENCODER.encode_lines(rows if self._writes is None else self._under_their_names(rows)), len(rows)
+
+    def _under_their_names(self, rows: Sequence[Any]) -> list[Any]:
+        make: Any = self._writes
+        if self._order is None:
+            return list(starmap(make, map(astuple, rows)))
+        return list(map(make, *(map(attrgetter(f"f{number}"), rows) for number in range(len(self._fields)))))
 
     def _prepare(self) -> None:
         """Have the types for reading and writing, anew when something was learnt."""
@@ -208,16 +216,17 @@ class QuickJson:
         types = {of.name: msgspec.Raw if of.name in self._loose else TO_BUILD[of.type] for of in fields}
         taken = {of.source for of in fields}
         others = [of for of in columns.declared or () if of.source not in taken and of.name not in self._given]
-        unused = [of.source for of in others]
+        unused = [of.source for of in others] if self._order is None else []
+        self._unused = len(unused)
         if self._order is not None:
             read = order_type(fields, types, self._order) if self._in_order() else None
         else:
             read = record_type(
                 fields, list(types.values()), strict=strict, optional=set(types) - set(columns.keys), ignored=unused
             )
+        same = self._order is None and all(of.source == of.name for of in fields)
+        self._writes = None if same else record_type(fields, [Any] * len(fields), by_name=True, ignored=unused)
         self._reads = None if read is None else msgspec.json.Decoder(read)
-        same = self._order is None and not self._loose and not unused and all(of.source == of.name for of in fields)
-        self._writes = None if same else record_type(fields, [Any] * len(fields), by_name=True)
 
     def _in_order(self) -> bool:
         """Whether positional rows have all columns, each once, and none that is to be told of."""
@@ -300,6 +309,10 @@ class QuickJson:
             known = [value for value in values if isinstance(value, str)]
             if known:
                 self._observed.span(min(known), max(known))
+
+
+def _set_each(rows: Iterable[Any], field: str, values: Iterable[Any]) -> None:
+    deque(map(setattr, rows, repeat(field), values), maxlen=0)
 
 
 def _as_written(texts: Sequence[str | None]) -> str:

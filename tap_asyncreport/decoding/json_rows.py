@@ -70,10 +70,10 @@ class JsonRows:
         """The message lines of a block, and how many; raises DecodeError."""
         if self._quick is None:
             return self.written(parsed(block))
-        data = block.data if block.items is None else b"\n".join(block.items) + b"\n"
-        if block.items is not None and data.count(b"\n") != len(block.items):
+        data = block.lines()
+        if data is None:
             return self.written(parsed(block))
-        served = self._quick.served(data)
+        served = self._quick.served(data, block.items)
         if served is None:
             written = self.written(parsed(block))
             self._quick.learn(data)
@@ -199,9 +199,8 @@ def finder(of: Field, complex_path: Callable[[str], Callable[[Any], Any]]) -> Ca
 
 def parsed(block: Block) -> Iterator[tuple[str, Any]]:
     """Each record of a block with its place."""
-    texts = block.items if block.items is not None else block.data.split(b"\n")
-    for number, text in enumerate(texts, block.first):
-        if block.items is None and not text.strip():
+    for number, text in enumerate(block.items, block.first):
+        if block.data is not None and not text.strip():
             continue
         place = f"{block.unit} {number}"
         try:

@@ -48,7 +48,7 @@ def record_type(
 ) -> type[msgspec.Struct]:
     """A record with a field `f0`, `f1`, ... per column, which JSON has under its source, or with `by_name` its name.
 
-    `ignored` are names that may be there, too.
+    `ignored` are names that may be there, too, as `x0`, `x1`, ...; what is UNSET is not written.
     """
     made: list[Any] = []
     for number, (of, declared) in enumerate(zip(fields, types, strict=True)):
@@ -56,9 +56,10 @@ def record_type(
         kind = declared if of.nullable or by_name else _without_null(declared)
         made.append((f"f{number}", kind) if required else (f"f{number}", kind, NULL if kind is msgspec.Raw else None))
     names = {f"f{number}": of.name if by_name else of.source for number, of in enumerate(fields)}
+    unlike = max(names.values(), key=len, default="") + "x"  # msgspec wants names, each its own, of unwritten fields too
     for number, source in enumerate(ignored):
-        made.append((f"x{number}", msgspec.Raw, NULL))
-        names[f"x{number}"] = source
+        made.append((f"x{number}", msgspec.Raw, msgspec.UNSET))
+        names[f"x{number}"] = f"{unlike}{number}" if by_name else source
     return msgspec.defstruct(
         "Record", made, rename=names, forbid_unknown_fields=strict, kw_only=bool(optional), gc=False
     )
@@ -86,9 +87,9 @@ def _without_null(kind: Any) -> Any:
 def texts_of(raws: Sequence[Any]) -> list[str | None]:
     """JSON scalars as the texts they are written with; null is None; ValueError where they are not all of one sort."""
     joined = b",".join(raws)
-    if not re.search(rb'["\[{]', joined):
+    if not (b'"' in joined or b"[" in joined or b"{" in joined):
         texts = joined.decode().split(",")
-        return [None if text == "null" else text for text in texts]
+        return [None if text == "null" else text for text in texts] if b"null" in joined else list(texts)
     found: list[str | None] = _TEXTS.decode(b"[%b]" % joined)
     if len(found) != len(raws):
         raise ValueError(joined[:100])
