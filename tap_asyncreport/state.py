@@ -79,7 +79,9 @@ class StateBook:
         if entry.until is not None and until <= entry.until:
             return False
         entry.until = until
-        entry.fields |= {VALUE: value, "until": _instant_text(until)}
+        given = entry.fields.get(VALUE)
+        same = isinstance(given, str) and given.startswith(value)  # an instant of that day: as text it would go back
+        entry.fields |= {VALUE: given if same else value, "until": _instant_text(until)}
         if entry is book.own and book.reading.replication_key:
             entry.fields = {"replication_key": book.reading.replication_key, **entry.fields}
         self._changed(book, entry)

@@ -274,3 +274,15 @@ def test_a_message_is_always_what_a_plain_dictionary_would_say(changes: list[tup
         assert {key: ids for key, ids in jobs.items() if ids} == {
             partition_key(each["context"]): {job["id"] for job in each["jobs"]} for each in listed if "jobs" in each
         }
+
+
+@pytest.mark.promise(23)
+def test_the_readable_bookmark_does_not_go_back_as_text_either_from_an_instant_to_its_day() -> None:
+    given = {"bookmarks": {"orders": {"replication_key_value": "2026-01-30T10:00:00+01:00"}}}
+    book = StateBook.read(given, {"orders": Reading("date", (), lambda *_: datetime(2026, 1, 30, tzinfo=UTC))})
+    book.finish("orders", {}, "2026-01-30", datetime(2026, 1, 31, tzinfo=UTC))
+    assert ("2026-01-30T10:00:00+01:00", "2026-01-31T00:00:00Z") == tuple(
+        echo(book)["bookmarks"]["orders"][name] for name in ("replication_key_value", "until")
+    )
+    book.finish("orders", {}, "2026-01-31", datetime(2026, 2, 1, tzinfo=UTC))
+    assert "2026-01-31" == book.value("orders", {})
