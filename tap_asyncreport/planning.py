@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
@@ -69,6 +70,13 @@ class Parts:
     def windows(self, until: datetime | None, pending: Iterable[Window] = ()) -> Plan:  # noqa: ARG002
         """Every window of every part, once, in order."""
         kept = list(pending)
+        return self._around(kept) if kept else self._plan
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return self._around([])
+
+    def _around(self, kept: list[Window]) -> Plan:
         plans = [part.windows(None, kept) for part in self.parts]
         windows = sorted({window for plan in plans for window in plan.windows})
         return Plan(tuple(windows), tuple(dict.fromkeys(text for plan in plans for text in plan.warnings)))

@@ -64,6 +64,7 @@ class StreamRun:
         )
         self._zone = run.templates.template(self._timezone(), f"streams.{self.name}.incremental.timezone")
         self._calendars: dict[str, Calendar] = {}
+        self._parts: dict[tuple[object, ...], Parts] = {}
 
     def _timezone(self) -> str:
         incremental = self.config.incremental
@@ -122,14 +123,18 @@ class StreamRun:
         parts = self.parts(partition)
         if calendar is None or not parts:
             return calendar
-        return Parts(calendar, [self._calendar_of(partition, part) for part in parts])
+        zone = self.zone(partition)
+        key = zone, *(id(part) for part in parts)
+        if key not in self._parts:
+            self._parts[key] = Parts(calendar, [self._calendar_of(zone, part) for part in parts])
+        return self._parts[key]
 
-    def _calendar_of(self, partition: Mapping[str, Any], part: Only) -> Calendar:
+    def _calendar_of(self, zone: str, part: Only) -> Calendar:
         """The calendar of a part: its span instead of the stream's, all of it, whatever is finished."""
         assert self.config.incremental is not None
         changes = {"start": part.start, "end": part.end, "lookback": Step("0")}
         given = {name: value for name, value in changes.items() if value is not None}
-        return self._calendar_with(self.config.incremental.model_copy(update=given), self.zone(partition))
+        return self._calendar_with(self.config.incremental.model_copy(update=given), zone)
 
     def plan_lane(self, partition: Mapping[str, Any]) -> LanePlan:
         """The units of one partition."""
