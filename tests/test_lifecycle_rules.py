@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tap_asyncreport.config.requesters import Rule
 from tap_asyncreport.errors import ConfigurationError
+from tap_asyncreport.http.rules import CompiledRule, parse_codes
 from tap_asyncreport.job import Means
-from tap_asyncreport.lifecycle.rules import CompiledRule, Step, Verdict, classify, default_means, in_step, parse_codes
+from tap_asyncreport.lifecycle.rules import Step, Verdict, classify, default_means, in_step
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates import Templates
 

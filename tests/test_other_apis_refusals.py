@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from strangers import Api, Stranger
-from wire import Request
+from wire import Request, json_reply
+
+from tap_asyncreport.errors import LoginError
 
 
 @pytest.fixture
@@ -158,3 +160,71 @@ def test_a_rule_may_compare_what_the_api_says_with_the_window(stranger: Stranger
     assert "2026-01-02T00:00:00Z" == run.state["bookmarks"]["talks"]["until"]
     assert 1 == run.requests.count("POST /jobs")
     assert "2026-01-02T12:00:00Z" in run.told
+
+
+SESSION = """
+base_url: {request: {request: GET $OTHER/id, responses: [%s]}, extractor: $.url}
+authenticator: {type: session, login: {request: POST $OTHER/login, responses: [%s]}, token: $.token}
+streams:
+  - name: plain
+    creation_requester: POST /jobs
+    polling_requester: GET /jobs/{{ job.id }}
+    download_retriever: GET /jobs/{{ job.id }}/file
+"""
+TENANT = "{json: {$.url: absent}, means: %s, wait: '{{ 0.01 }}'}"
+LOGIN = "{status: [200, 403], json: {$.state: %s}, means: %s, wait: '{{ 0.01 }}'}"
+
+
+def session(api: Api, request: Request, *, login: list[Any], tenant: list[Any]) -> Any:
+    """An API whose login and tenant answer these, one after the other, and are good at last."""
+    if request.path == "/login":
+        at = api.count("login")
+        return login[at - 1] if at <= len(login) else {"token": "T"}
+    assert "Bearer T" == request.header("Authorization")
+    if request.path == "/id":
+        at = api.count("tenant")
+        return tenant[at - 1] if at <= len(tenant) else {"url": api.url}
+    return plain(api, request)
+
+
+@pytest.mark.parametrize(
+    ("means", "login"),
+    [
+        ("retry", [{"state": "busy"}, json_reply({"state": "busy"}, 403)]),
+        ("not_ready", [{"state": "busy"}]),
+        ("ok", [json_reply({"state": "busy", "token": "T"}, 403)]),
+    ],
+)
+def test_a_login_follows_the_rules_of_its_own(stranger: Stranger, means: str, login: list[Any]) -> None:
+    config = SESSION % (TENANT % "retry", LOGIN % ("busy", means))
+    run = stranger.run(config, lambda api, request: session(api, request, login=login, tenant=[{}, {}]))
+    assert [{"a": "1"}] == run.rows, run.told
+    assert len(login) + (means != "ok") == run.requests.count("*POST /login")
+    assert 3 == run.requests.count("*GET /id")
+
+
+def test_a_login_that_a_rule_calls_failed_is_told_in_the_apis_words(stranger: Stranger) -> None:
+    config = SESSION % (TENANT % "fail", LOGIN % ("locked", "fail"))
+    refused = [{"state": "locked", "message": "the account is locked"}]
+    run = stranger.run(config, lambda api, request: session(api, request, login=refused, tenant=[]))
+    assert isinstance(run.error, LoginError)
+    assert "the account is locked" in run.told
+    assert ["*POST /login"] == run.requests
+
+    run = stranger.run(config, lambda api, request: session(api, request, login=[], tenant=[{"message": "no such tenant"}]))
+    assert "no such tenant" in run.told
+    assert ["*POST /login", "*GET /id"] == run.requests
+
+
+def test_a_url_that_is_not_there_is_never_the_answers_own(stranger: Stranger) -> None:
+    """Every answer has a URL of its own; `$.url` means the one that its body holds."""
+    rule = "responses: [{json: {$.url: absent}, means: not_ready}]"
+    config = PLAIN.replace("GET /jobs/{{ job.id }}\n", f'{{request: "GET /jobs/{{{{ job.id }}}}", {rule}}}\n')
+
+    def api(given: Api, request: Request) -> Any:
+        ready = {"url": f"{given.url}/file"} if given.count(request.path) > 2 else {}
+        return {"status": "done", **ready} if request.path == "/jobs/j1" else plain(given, request)
+
+    run = stranger.run(config, api)
+    assert [{"a": "1"}] == run.rows, run.told
+    assert ["POST /jobs", *["GET /jobs/j1"] * 3, "GET /jobs/j1/file"] == run.requests

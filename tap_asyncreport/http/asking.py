@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qsl
 
 from tap_asyncreport.clock import Clock
 from tap_asyncreport.config.requesters import Requester, Retry
@@ -15,7 +17,10 @@ from tap_asyncreport.http.credentials import Credentials
 from tap_asyncreport.http.network import NetworkError, NotReady
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.reply import Reply
-from tap_asyncreport.http.retry_after import parse_retry_after
+from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
+from tap_asyncreport.http.rules import CompiledRule, parse_codes
+from tap_asyncreport.job import Means
+from tap_asyncreport.response import Response
 
 if TYPE_CHECKING:
     from tap_asyncreport.templates import Templates
@@ -23,6 +28,10 @@ if TYPE_CHECKING:
 TRIES = 5
 UNAUTHORIZED = 401
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+# What a rule comes to in a call that is no step; any other meaning is a refusal.
+_MEANT = dict.fromkeys((Means.RETRY, Means.BUSY, Means.NOT_READY), Means.RETRY) | {
+    means: means for means in (Means.OK, Means.AUTH_EXPIRED)
+}
 
 
 class Sender(Protocol):
@@ -36,12 +45,48 @@ class Sender(Protocol):
         ...
 
 
-def ask(sender: Sender, call: Call, authenticator: Credentials | None, retry: Retry | None = None) -> Reply:
-    """Sends a call until it has an answer other than 429 or 5xx, with growing waits; a 401 renews the token once.
+@dataclass(frozen=True)
+class Manner:
+    """How such a call is asked: how often again, and what its answers mean beside what their codes say."""
 
-    Raises NotReady when the tries ran out or the run is to stop; any other answer is the caller's to judge.
+    retry: Retry = field(default_factory=Retry)
+    rules: Sequence[CompiledRule] = ()
+
+    @classmethod
+    def of(cls, requester: Requester, templates: Templates, key: str) -> Manner:
+        """That of a requester; raises ConfigurationError where a rule cannot be read."""
+        rules = [CompiledRule(rule, templates, f"{key}.responses[{n}]") for n, rule in enumerate(requester.responses)]
+        return cls(requester.retry, rules)
+
+    def means(self, reply: Reply, scope: Mapping[str, Any] | None, now: datetime) -> tuple[Means, float | None]:
+        """Whether the answer is good, worth another try, the end of a token, or a refusal; and the wait it asks for."""
+        asked = parse_retry_after(reply.headers.get("Retry-After"), now)
+        answer = as_response(reply)
+        seen = {**(scope or {}), "response": answer}
+        for rule in self.rules:
+            if rule.matches(answer, seen):
+                wait = None if rule.wait is None else parse_wait(rule.wait.first(answer, seen), now)
+                return _MEANT.get(rule.means, Means.FAIL), wait or asked
+        if reply.status_code in _PASSING or any(reply.status_code in codes for codes in self._repeated):
+            return Means.RETRY, asked
+        if reply.status_code == UNAUTHORIZED:
+            return Means.AUTH_EXPIRED, None
+        return Means.OK if 200 <= reply.status_code < 300 else Means.FAIL, None  # noqa: PLR2004
+
+    @property
+    def _repeated(self) -> Sequence[range]:
+        return parse_codes([code for code in self.retry.on if code != "timeout"])
+
+
+USUAL = Manner()
+
+
+def ask(sender: Sender, call: Call, authenticator: Credentials | None, manner: Manner = USUAL) -> tuple[Reply, bool]:
+    """Sends a call until its answer is no 429 or 5xx, with growing waits; and whether that is a good one.
+
+    An answer that means so renews the token once. Raises NotReady when the tries ran out or the run is to stop.
     """
-    retry = retry or Retry()
+    retry = manner.retry
     began, wait = sender.clock.monotonic(), retry.wait.total_seconds()
     tries = retry.max_tries or TRIES
     renewed = False
@@ -49,26 +94,35 @@ def ask(sender: Sender, call: Call, authenticator: Credentials | None, retry: Re
         asked: float | None = None
         try:
             reply = sender.send(replace(call, attempt=attempt), authenticator)
-            if reply.status_code == UNAUTHORIZED and authenticator is not None and not renewed:
+            means, asked = manner.means(reply, call.scope, sender.clock.now())
+            if means is Means.AUTH_EXPIRED and authenticator is not None and not renewed:
                 renewed = True
                 if authenticator.refresh(reply.token):
                     reply.tell()
                     reply = sender.send(replace(call, attempt=attempt), authenticator)
+                    means, asked = manner.means(reply, call.scope, sender.clock.now())
         except NetworkError as error:
             failure = NotReady(f"{call.step}: {error.message}", hint=error.hint, request_line=error.request_line)
         else:
-            if reply.status_code not in _PASSING:
-                return reply
+            if means is not Means.RETRY:
+                return reply, means is Means.OK
             reply.tell()
             refused = refusal(sender.redactor, call, reply)
             said = f": {refused.excerpt}" if refused.excerpt else ""
             failure = NotReady(f"{refused.message}{said}", request_line=reply.request_line)
-            asked = parse_retry_after(reply.headers.get("Retry-After"), sender.clock.now())
         late = retry.max_time and sender.clock.monotonic() + (asked or wait) - began > retry.max_time.total_seconds()
         if attempt == tries or late or sender.clock.wait(asked or wait):
             break
         wait = min(wait * 2, retry.wait_max.total_seconds())
     raise failure
+
+
+def as_response(reply: Reply) -> Response:
+    """An answer as JSON, or as the form fields that some token endpoints send."""
+    answer = reply.answer()
+    if answer.body is None and "=" in answer.text and "\n" not in answer.text.strip():
+        answer.body = dict(parse_qsl(answer.text.strip()))
+    return answer
 
 
 def refusal(redactor: Redactor, call: Call, reply: Reply) -> RequestError:

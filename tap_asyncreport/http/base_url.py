@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.config.settings import FoundBaseUrl, TokenBaseUrl
 from tap_asyncreport.errors import ConfigurationError, Problem, ReportError, RequestError, Where
-from tap_asyncreport.http.asking import Sender, ask, refusal, render
+from tap_asyncreport.http.asking import Manner, Sender, ask, refusal, render
 from tap_asyncreport.http.credentials import Credentials
 from tap_asyncreport.http.urls import is_absolute, origin_of
 
@@ -85,8 +85,10 @@ class BaseUrl:
                 answer, {**self._scope, "response": answer}
             )
         call = render(setting.request, self._templates, self._scope, STEP)
-        reply = ask(self._sender, call, self._credentials(setting.authenticator), setting.request.retry)
-        if not 200 <= reply.status_code < 300:  # noqa: PLR2004
+        login = setting.authenticator if setting.request.authenticator is None else setting.request.authenticator
+        manner = Manner.of(setting.request, self._templates, f"{STEP}.request")
+        reply, good = ask(self._sender, call, self._credentials(login), manner)
+        if not good:
             raise refusal(self._sender.redactor, call, reply)
         answer = reply.answer()
         return self._templates.extractor(setting.extractor, f"{STEP}.extractor").first(

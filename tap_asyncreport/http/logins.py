@@ -11,7 +11,7 @@ from typing import Any
 from tap_asyncreport.config.authenticators import GoogleServiceAccount, Jwt, OAuth2, SessionLogin, TokenPlacement
 from tap_asyncreport.config.reading import SECRETS, in_capitals
 from tap_asyncreport.errors import LoginError
-from tap_asyncreport.http.asking import Sender, render
+from tap_asyncreport.http.asking import Manner, Sender, render
 from tap_asyncreport.http.bodies import FORM_TYPE, form, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.credentials import Credentials, Rendering, basic_header
@@ -137,8 +137,10 @@ class SessionCredentials(TokenCredentials):
         self._authenticator = authenticator
 
     def fetch(self) -> Token:
-        call = render(self._login, self.rendering.templates, self.rendering.scope, STEP)
-        return self.ask(replace(call, confidential=True), self._authenticator, self._login.retry)
+        rendering = self.rendering
+        call = render(self._login, rendering.templates, rendering.scope, STEP)
+        manner = Manner.of(self._login, rendering.templates, "authenticator.login")
+        return self.ask(replace(call, confidential=True), self._authenticator, manner)
 
 
 class JwtCredentials(TokenCredentials):

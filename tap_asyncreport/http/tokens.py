@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
 
 from tap_asyncreport.config.authenticators import TokenPlacement
-from tap_asyncreport.config.requesters import Retry
 from tap_asyncreport.errors import LoginError, Where, excerpt
-from tap_asyncreport.http.asking import Sender, ask
+from tap_asyncreport.http.asking import USUAL, Manner, Sender, as_response, ask
 from tap_asyncreport.http.calls import Call, Outgoing
 from tap_asyncreport.http.credentials import Credentials, Rendering
 from tap_asyncreport.http.reply import Reply
@@ -106,19 +104,19 @@ class TokenCredentials(Credentials):
             early = min(self._placement.refresh_before.total_seconds(), token.lifetime / 2)
             self.slot.renew_at = self.sender.clock.monotonic() + token.lifetime - early
 
-    def ask(self, call: Call, authenticator: Credentials | None = None, retry: Retry | None = None) -> Token:
+    def ask(self, call: Call, authenticator: Credentials | None = None, manner: Manner = USUAL) -> Token:
         """Sends a login, and takes the token from its answer."""
-        reply = ask(self.sender, call, authenticator, retry)
+        reply, good = ask(self.sender, call, authenticator, manner)
         try:
-            return self.extracted(call, reply)
+            return self.extracted(call, reply, good=good)
         finally:
             reply.tell()
 
-    def extracted(self, call: Call, reply: Reply) -> Token:
+    def extracted(self, call: Call, reply: Reply, *, good: bool) -> Token:
         """The token that an answer holds; raises LoginError where it holds none or is no success."""
         answer = as_response(reply)
         where = Where(step=call.step, request_line=reply.request_line, status_code=reply.status_code)
-        if not 200 <= reply.status_code < 300:  # noqa: PLR2004
+        if not good:
             raise LoginError(
                 f"the login was refused with {reply.status_code}",
                 where=where,
@@ -138,14 +136,6 @@ class TokenCredentials(Credentials):
             self.rendering.redactor.add(secret)
         expires_in = templates.extractor(self._placement.expires_in, "authenticator.expires_in").first(answer, scope)
         return Token(str(token), parse_wait(expires_in, self.sender.clock.now()), answer)
-
-
-def as_response(reply: Reply) -> Response:
-    """An answer as JSON, or as the form fields that some token endpoints send."""
-    answer = reply.answer()
-    if answer.body is None and "=" in answer.text and "\n" not in answer.text.strip():
-        answer.body = dict(parse_qsl(answer.text.strip()))
-    return answer
 
 
 def _likely_secrets(body: Any) -> Iterator[str]:

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.errors import TemplateError, Where
+from tap_asyncreport.http.rules import CompiledRule
 from tap_asyncreport.job import partition_key
-from tap_asyncreport.lifecycle.rules import CompiledRule
 
 if TYPE_CHECKING:
     from tap_asyncreport.clock import Clock

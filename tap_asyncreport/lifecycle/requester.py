@@ -12,12 +12,13 @@ from tap_asyncreport.http.bodies import header_pairs, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.network import NetworkError
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
+from tap_asyncreport.http.rules import CompiledRule, parse_codes
 from tap_asyncreport.job import Means, Outcome
 from tap_asyncreport.lifecycle.context import answered
 from tap_asyncreport.lifecycle.hints import hint_for
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes
 from tap_asyncreport.lifecycle.rendering import Body
-from tap_asyncreport.lifecycle.rules import CompiledRule, Step, Verdict, classify, parse_codes
+from tap_asyncreport.lifecycle.rules import Step, Verdict, classify
 from tap_asyncreport.response import Response
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ Scope = Mapping[str, Any]
 
 _FIELD = re.compile(r"[\w.\[\]]+")
 _QUOTED = 100  # characters of a template quoted in a message
+_BESIDE = tuple(part for part in PARTS if part != "url")
 _DATA = ("response", "record", "download_target", "jobs", "creation_responses")
 
 
@@ -111,10 +112,16 @@ class Templates:
 
 
 def _found(find: Find, path: str, answer: Response) -> list[Any]:
-    """What a path finds in an answer: in its body, so that a wildcard sees nothing else, else in headers and so on."""
+    """What a path finds in an answer: in its body, so that a wildcard sees nothing else, else in headers and so on.
+
+    Not the answer's own URL where an object lacks the key `url`: that would be taken for the link it does not have yet.
+    """
     if not isinstance(answer.body, Mapping):
         return find(answer.view())
-    return find(answer.body) or (find(answer.view()) if any(part in path for part in PARTS) else [])
+    found = find(answer.body)
+    if found or not any(part in path for part in _BESIDE):
+        return found
+    return find({name: part for name, part in answer.view().items() if name != "url"})
 
 
 def _uuid() -> str:
