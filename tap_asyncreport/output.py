@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
@@ -14,8 +15,34 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message
 
 PIECE = 256 * 1024
+LONGEST_WAIT = 1.0
 
 encoder = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
+
+
+def _write_all(file: Any, lines: bytes | bytearray) -> None:
+    """Writes every byte: without a buffer (PYTHONUNBUFFERED) a signal cuts a write short; a full pipe may say so."""
+    left = memoryview(lines)
+    while left:
+        try:
+            done = file.write(left)
+        except BlockingIOError as full:
+            done = full.characters_written
+        if done is None:
+            done = 0 if isinstance(file, io.RawIOBase) else len(left)
+        left = left[done:]
+        if left and not done:
+            select.select([], [file], [], LONGEST_WAIT)
+    while not _flushed(file):
+        select.select([], [file], [], LONGEST_WAIT)
+
+
+def _flushed(file: Any) -> bool:
+    try:
+        file.flush()
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Output(GenericSingerWriter[bytearray, Message]):
@@ -90,8 +117,7 @@ class Output(GenericSingerWriter[bytearray, Message]):
             if raw is None:
                 stdout.write(lines.decode("utf-8"))
             else:
-                raw.write(lines)
-                raw.flush()
+                _write_all(raw, lines)
         except (BrokenPipeError, ConnectionResetError):
             self._leave("the target closed its input")
         except (OSError, ValueError) as error:

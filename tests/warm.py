@@ -6,6 +6,7 @@ start of the interpreter is left out, which is most of a short run. `process.Pro
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -113,7 +114,7 @@ class WarmProcess(Process):
         if while_running is not None:
             threading.Thread(target=while_running, args=(child,), daemon=True).start()
         code = child.wait(timeout)
-        lines = [line for line in out.read_bytes().split(b"\n")[:-1] if line]
+        lines = [] if out.is_fifo() else [line for line in out.read_bytes().split(b"\n")[:-1] if line]
         return Outcome(code, lines, err.read_text())
 
 
@@ -144,6 +145,9 @@ def become(order: Mapping[str, Any]) -> None:
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
+    raw = open(1, "wb", buffering=0, closefd=False)  # noqa: SIM115 - as the interpreter opens it
+    buffer = raw if order["env"].get("PYTHONUNBUFFERED") else io.BufferedWriter(raw)
+    sys.stdout = io.TextIOWrapper(buffer, write_through=buffer is raw)  # type: ignore[type-var]
     sys.argv = ["tap-asyncreport", *order["arguments"]]
 
 

@@ -1,0 +1,209 @@
+"""Whole runs that are ended among their rows, by a target that hangs, or in a storm with stalls."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_api import FakeApi, Hang, Reply, Request, Reset, json_reply
+from lives import by_job, days, ended_well, most_in_a_second, one_by_one
+from process import Outcome
+from test_sync import ROWS, typed
+from warm import WarmProcess
+
+MANY = [{**row, "campaign": number} for row in ROWS[::2] for number in range(6_000)]
+PIPE = 65_536
+
+
+@pytest.fixture
+def tap(tmp_path: Path) -> WarmProcess:
+    return WarmProcess(tmp_path)
+
+
+# -- signals among rows
+
+
+class Target:
+    """A target behind a pipe: takes the first rows, upon which the run gets a signal, pauses, and takes the rest.
+
+    One that `hangs` takes nothing more, and keeps its end of the pipe open.
+    """
+
+    def __init__(self, tap: WarmProcess, *, pause: float = 0.0, hangs: bool = False) -> None:
+        self.pause, self.hangs = pause, hangs
+        self.got = bytearray()
+        self.hit_at = 0.0
+        self._path = tap.directory / f"stdout{tap.count + 1}"
+        self._over = threading.Event()
+        os.mkfifo(self._path)
+
+    def __call__(self, process: Any) -> None:
+        with self._path.open("rb", buffering=0) as pipe:
+            while b'"RECORD"' not in self.got:
+                self.got += pipe.read(PIPE)
+            self.hit_at = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            time.sleep(self.pause)
+            while self.hangs and process.poll() is None:
+                time.sleep(0.02)
+            while piece := pipe.read(PIPE):
+                self.got += piece
+        self._over.set()
+
+    def saw(self, run: Outcome) -> Outcome:
+        """The run as the target saw it."""
+        self.seconds = time.monotonic() - self.hit_at
+        assert self._over.wait(30)
+        lines = [line for line in bytes(self.got).split(b"\n")[:-1] if line]
+        return Outcome(run.exit_code, lines, run.stderr)
+
+
+def numbers(*runs: Outcome) -> Counter[tuple[str, int]]:
+    return Counter((row["date"], row["campaign"]) for run in runs for row in run.records("clicks"))
+
+
+def spooled(tap: WarmProcess, api: FakeApi, stream: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    (tap.directory / "spool").mkdir(exist_ok=True)
+    return {**one_by_one(api, stream), "spool": {"directory": str(tap.directory / "spool")}, **changes}
+
+
+def left_in_spool(tap: WarmProcess) -> list[Path]:
+    return list((tap.directory / "spool").iterdir())
+
+
+@pytest.mark.promise(9, 8)
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_window_whose_first_rows_are_out_is_finished_after_a_signal_and_does_not_come_again(
+    unbuffered: str, tap: WarmProcess
+) -> None:
+    tap.environment = {"PYTHONUNBUFFERED": unbuffered}
+    with FakeApi(rows=MANY) as api:
+        target = Target(tap, pause=0.3)
+        first = target.saw(tap.run(spooled(tap, api, days(1, 3)), while_running=target))
+        began = time.monotonic()
+        second = tap.run(spooled(tap, api, days(1, 3)), state=first.state)
+        again = [call.job for call in api.calls("download", since=began)]
+
+        assert 3 == len(api.jobs) - len([job for job in api.jobs.values() if job.aborted])
+        assert [] == api.left()
+    assert 143 == first.exit_code, first.stderr
+    assert "STATE" == first.messages[-1]["type"]
+    assert "2026-01-01" == first.bookmark("clicks")
+    assert 6_000 == len(first.records("clicks"))
+    assert [] == left_in_spool(tap)
+    ended_well(second)
+    assert "job-1" not in again
+    assert {1} == set(numbers(first, second).values())
+    assert 18_000 == len(numbers(first, second))
+
+
+@pytest.mark.promise(9)
+def test_a_window_that_would_take_too_long_after_a_signal_is_left_and_comes_whole_in_the_next_run(tap: WarmProcess) -> None:
+    tap.changes = "import tap_asyncreport.run as run; run.FINISH_WITHIN = 0.2"
+    with FakeApi(rows=MANY) as api:
+        target = Target(tap, pause=0.5)
+        first = target.saw(tap.run(spooled(tap, api, days(1, 1)), while_running=target))
+        began = time.monotonic()
+        second = tap.run(spooled(tap, api, days(1, 1)), state=first.state)
+
+        assert ["poll job-1", "download job-1", "delete job-1"] == by_job(api, began)
+    assert 143 == first.exit_code, first.stderr
+    assert "STATE" == first.messages[-1]["type"]
+    assert first.bookmark("clicks") is None
+    assert ["job-1"] == [job["id"] for job in first.jobs("clicks")]
+    assert 0 < len(first.records("clicks")) < 6_000
+    assert [] == left_in_spool(tap)
+    ended_well(second)
+    assert 6_000 == len(numbers(second))
+
+
+@pytest.mark.promise(9)
+def test_a_target_that_hangs_with_its_pipe_open_does_not_keep_an_interrupted_run(tap: WarmProcess) -> None:
+    """No STATE can be written then; live jobs are aborted all the same, and what was said before holds."""
+    tap.changes = "import tap_asyncreport.run as run; run.END_WITHIN = 1.5"
+    script = lambda job, k: "DONE" if job.spec["from"] == "2026-01-01" else "RUNNING"  # noqa: E731
+    with FakeApi(script, rows=MANY) as api:
+        target = Target(tap, hangs=True)
+        settings = spooled(tap, api, days(1, 3), max_concurrent_jobs=3)
+        first = target.saw(tap.run(settings, while_running=target))
+        state = next(m["value"] for m in reversed(first.messages) if m["type"] == "STATE")
+        api.script = ("DONE",)
+        began = time.monotonic()
+        second = tap.run(settings, state=state)
+
+        assert {"job-2", "job-3"} == {job.id for job in api.jobs.values() if job.aborted}
+        assert 3 + 2 == len(api.jobs)
+        assert [] == [call for call in api.calls("create", since=began) if call.json()["from"] == "2026-01-01"]
+        assert [] == api.doubles
+    assert 143 == first.exit_code, first.stderr
+    assert target.seconds < 4
+    assert [] == left_in_spool(tap)
+    ended_well(second)
+    assert 18_000 == len(numbers(second))
+
+
+# -- a storm with stalls
+
+
+class Weather:
+    """Three of ten answers are 429, 500, a reset or no answer at all; a creation that got none may have been acted on.
+
+    The API knows a creation by its idempotency key, and gives the job that it made for it.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.keys: dict[str, str] = {}
+        self.bad: Counter[str] = Counter()
+
+    def __call__(self, api: FakeApi, request: Request) -> Reply | None:
+        if self.dice.random() >= 0.3:
+            return self.known(api, request) if request.step == "create" else None
+        kind = self.dice.choice(("429", "500", "reset", "stall"))
+        self.bad[kind] += 1
+        if kind == "429":
+            return Reply(429, "slow down", {"Retry-After": self.dice.choice(("0.05", "soon", "-1"))})
+        if kind == "500":
+            return Reply(500, "oops")
+        if request.step == "create":
+            self.known(api, request)
+        return Reset() if kind == "reset" else Hang()
+
+    def known(self, api: FakeApi, request: Request) -> Reply:
+        key = request.header("Idempotency-Key") or ""
+        if key not in self.keys:
+            self.keys[key] = api.new_job(request.json()).id
+        return json_reply({"id": self.keys[key]}, 202)
+
+
+@pytest.mark.promise(3, 4)
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_storm_with_stalls_changes_no_row_and_makes_no_second_job(seed: int, tap: WarmProcess) -> None:
+    weather = Weather(seed)
+    retry = {"wait": "50ms", "max_tries": 30}
+    stormy = days(1, 3, jobs={"poll_interval": "50ms", "poll_backoff": 1, "creation_max_tries": 30})
+    stormy["creation_requester"] |= {"idempotency_header": "Idempotency-Key", "retry": {"wait": "50ms"}}
+    stormy["download_retriever"] = {"request": "GET {{ polling_response.url }}", "retry": retry}
+    stormy["delete_requester"] = {"request": "DELETE /exports/{{ creation_response.id }}", "retry": retry}
+    with FakeApi(("RUNNING", "RUNNING", "DONE"), rows=ROWS, hooks=dict.fromkeys(("create", "poll", "download", "delete"), weather)) as api:
+        settings = {**one_by_one(api, stormy), "max_concurrent_jobs": 3, "request_timeout": {"read": "150ms"}}
+        run = tap.run(settings)
+        assert 3 == len(api.jobs)
+        assert [] == api.left()
+        assert most_in_a_second(api) <= 60
+        asked = len(api.log)
+        again = tap.run(settings, state=run.state)
+        assert asked == len(api.log)
+
+    ended_well(run)
+    assert sum(weather.bad.values()) >= 3
+    assert typed(ROWS) == run.records("clicks")
+    assert "2026-01-03" == run.bookmark("clicks")
+    ended_well(again)
