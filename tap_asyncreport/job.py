@@ -119,6 +119,7 @@ class Job:
     id: str | None = None
     id_value: Any = None  # the id as the API's JSON has it, for templates: a number stays one
     request_hash: str = ""
+    begun_at: datetime | None = None  # the first try of its creation
     created_at: datetime | None = None
     adopted: bool = False
     creation_response: Response | None = None

@@ -59,7 +59,7 @@ HOMES = {
     "botocore": {"http"},
     "oauthlib": {"http"},
     "jwt": {"http"},
-    "cryptography": {"http"},
+    "cryptography": {"http", "templates"},
     "singer_sdk": {"tap", "stream", "output", "account", "sdk"},
     "click": {"cli", "commands", "tap"},
     "rich": {"reporting"},

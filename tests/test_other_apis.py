@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from strangers import Api, Stranger
 from wire import Reply, Request, json_reply
 
@@ -194,3 +201,49 @@ def test_an_answer_that_is_final_at_once_needs_no_id(stranger: Stranger, at_once
     run = stranger.run(ELASTIC, lambda api, request: elastic(api, request, at_once=at_once))
     assert [{"v": 5}] == run.rows, run.told
     assert calls == run.requests
+
+
+SIGNED = """
+base_url: $URL
+secrets: {key: $KEY}
+headers:
+  WM_CONSUMER.ID: c-7
+  WM_CONSUMER.intimestamp: "{{ now | epoch }}"
+  WM_SEC.AUTH_SIGNATURE: "{{ ('c-7' ~ '\\n' ~ now | epoch ~ '\\n1\\n') | rsa_sha256(secrets.key) }}"
+streams:
+  - name: signed
+    creation_requester:
+      request: POST /jobs
+      idempotency_header: Idempotency-Key
+      json: {at: "{{ now | iso }}"}
+    polling_requester: GET /jobs/{{ job.id }}
+    download_retriever: {request: "GET /jobs/{{ job.id }}/file", params: {at: "{{ now | iso }}"}}
+"""
+KEY = generate_private_key(65537, 1024)  # noqa: S505 - as small as may be: it guards nothing
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
+def test_each_request_is_signed_with_the_time_at_which_it_is_sent(stranger: Stranger, encoding: Encoding) -> None:
+    """Walmart Connect: an RSA signature over a client id, a time and a version; a signature that is old is refused.
+
+    Tries of one creation are one request: their time is that of the first.
+    """
+    written = KEY.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
+    key = written.decode() if encoding is Encoding.PEM else base64.b64encode(written).decode()
+    signed: list[float] = []
+    bodies: list[bytes] = []
+
+    def api(_: Api, request: Request) -> Any:
+        at = request.header("WM_CONSUMER.intimestamp")
+        told = base64.b64decode(request.header("WM_SEC.AUTH_SIGNATURE"))
+        KEY.public_key().verify(told, f"c-7\n{at}\n1\n".encode(), PKCS1v15(), SHA256())
+        signed.append(time.time() - float(at))
+        if request.method == "POST":
+            bodies.append(request.body)
+            return json_reply({}, 503, {"Retry-After": "0.02"}) if len(bodies) == 1 else {"id": 1}
+        return {"status": "done"} if request.path == "/jobs/1" else "a\n1\n"
+
+    run = stranger.run(SIGNED.replace("$KEY", json.dumps(key)), api)
+    assert [{"a": "1"}] == run.rows, run.told
+    assert bodies[0] == bodies[1]
+    assert all(0 <= late < 3 for late in signed)

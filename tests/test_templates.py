@@ -261,6 +261,10 @@ def test_default_and_is_defined_guard_what_is_not_there(templates: Templates, so
         ("{{ window.start | plus(1) }}", "`{{ window.start | plus(1) }}`: `plus` takes a number and a unit, for example plus('1d')"),
         ("{{ 5 | iso }}", "`{{ 5 | iso }}`: `iso` takes a date, an instant or its text, not a number"),
         (
+            "{{ 'a' | rsa_sha256('no key') }}",
+            "`{{ 'a' | rsa_sha256('no key') }}`: `rsa_sha256` takes an RSA private key without a passphrase, in PEM, or in base64",
+        ),
+        (
             "{{ now | in_zone('Mars/Phobos') }}",
             "`{{ now | in_zone('Mars/Phobos') }}`: `in_zone` takes the name of a zone, for example in_zone('Europe/Berlin')",
         ),

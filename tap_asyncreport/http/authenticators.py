@@ -41,7 +41,8 @@ class Authenticators:
         """The credentials of a model within these names; `of_login` gives those of a session's login request."""
         if isinstance(model, NoAuthenticator):
             return None
-        rendering = Rendering(self._templates, scope, self._sender.redactor)
+        now = self._templates.at(self._sender.clock.now())
+        rendering = Rendering(self._templates, {**scope, "now": now}, self._sender.redactor)
         if isinstance(model, AwsSigV4):
             return AwsCredentials(model, rendering, self._sender.clock)
         if isinstance(model, OAuth1):

@@ -84,7 +84,8 @@ class BaseUrl:
             return self._templates.extractor(setting.token, f"{STEP}.token").first(
                 answer, {**self._scope, "response": answer}
             )
-        call = render(setting.request, self._templates, self._scope, STEP)
+        scope = {**self._scope, "now": self._templates.at(self._sender.clock.now())}
+        call = render(setting.request, self._templates, scope, STEP)
         login = setting.authenticator if setting.request.authenticator is None else setting.request.authenticator
         manner = Manner.of(setting.request, self._templates, f"{STEP}.request")
         reply, good = ask(self._sender, call, self._credentials(login), manner)

@@ -58,6 +58,7 @@ class CreationRequester:
     def create(self, job: Job) -> Outcome:
         """Makes the job, or adopts the one that exists; a step that is done is not repeated when called again."""
         job.idempotency_key = job.idempotency_key or str(uuid.uuid4())
+        job.begun_at = job.begun_at or self._context.clock.now()
         for requester in self.requesters[:-1]:
             if requester.name in job.creation_responses:
                 continue

@@ -23,6 +23,7 @@ from tap_asyncreport.response import Response
 
 if TYPE_CHECKING:
     import re
+    from datetime import datetime
 
     from tap_asyncreport.config.requesters import Requester as Config
     from tap_asyncreport.http.reply import Reply
@@ -152,7 +153,7 @@ class Requester:
 
     def call(self, asking: Asking, changes: Changes = UNCHANGED, key: str | None = None) -> Call:
         """The request, rendered; raises TemplateError, and RequestError where its URL is null."""
-        scope = asking.scope
+        scope = {**asking.scope, "now": self._now(asking.job)}
         url = changes.url or self.url(scope)
         if url is None:
             raise RequestError(f"the URL of {self.step} is null", hint=f"check `{self.step}.request`")
@@ -174,6 +175,12 @@ class Requester:
             scope=scope,
             follow=self._follow,
         )
+
+    def _now(self, job: Job | None) -> datetime:
+        """The time of sending; where every try of a creation is to be the same request, that of the first."""
+        same = self.config.idempotency_header is not None and job is not None
+        at = job.begun_at if same and job is not None else None
+        return self._context.templates.at(at or self._context.clock.now())
 
     def ask(
         self,

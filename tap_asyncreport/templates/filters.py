@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -47,6 +47,7 @@ def filters(zone: ZoneInfo) -> dict[str, Callable[..., Any]]:
         "in_zone": moments.in_zone,
         "hash": digest,
         "hmac": keyed_digest,
+        "rsa_sha256": rsa_signature,
         "b64": b64,
         "urlencode": urlencode,
         "to_json": to_json,
@@ -155,6 +156,25 @@ def digest(value: Any) -> str:
 def keyed_digest(value: Any, key: Any) -> str:
     """HMAC-SHA256 (RFC 2104) of a text in hex, for APIs that want a value signed with a secret."""
     return hmac.new(_text(_defined(key)).encode(), _text(_defined(value)).encode(), "sha256").hexdigest()
+
+
+def rsa_signature(value: Any, key: Any) -> str:
+    """RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017) of a text in base64, by a private key in PEM, or in DER as base64."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
+    text = _text(_defined(key)).replace("\\n", "\n")
+    try:
+        pem = "-----" in text
+        private = load_pem_private_key(text.encode(), None) if pem else load_der_private_key(b64decode(text), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        private = None
+    if not isinstance(private, RSAPrivateKey):
+        raise FilterError("`rsa_sha256` takes an RSA private key without a passphrase, in PEM, or in base64")
+    return b64encode(private.sign(_text(_defined(value)).encode(), PKCS1v15(), SHA256())).decode()
 
 
 def _sorted(value: Any) -> Any:

@@ -43,15 +43,20 @@ class BadTemplate(TemplateError):  # noqa: N818
 class Templates:
     """The templates of one run: sandboxed, strict, each compiled once; safe to use from several threads.
 
-    `now` is the run's one reading of the clock, `timezone` the zone of it and of instants written without one.
+    `now` is the time at which the run began, `timezone` the zone of it and of instants written without one.
     """
 
     def __init__(self, *, now: datetime, timezone: str = "UTC") -> None:
         zone = ZoneInfo(timezone)
-        at = now.astimezone(zone)
+        self._zone = zone
+        at = self.at(now)
         self._sandbox = Sandbox(filters(zone), {"now": at, "uuid": _uuid, "run": {"id": _uuid(), "started_at": at}})
         self._texts: dict[str, CompiledText] = {}
         self._find = lru_cache(maxsize=4096)(compile_path)
+
+    def at(self, instant: datetime) -> datetime:
+        """An instant as `now` gives it: in the run's zone, to the second, so that its epoch is a whole number."""
+        return instant.astimezone(self._zone).replace(microsecond=0)
 
     def template(self, source: Any, key: str = "") -> Template:
         """A text, or lists and mappings of them; TemplateError, which names `key`, where the syntax is wrong."""
