@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+from definition_cases import CASES
+from test_definitions_troubled import LIMITS
 
 from tap_asyncreport import definitions
 from tap_asyncreport.config.loading import Loaded, load, secrets_used, vars_used
@@ -30,6 +32,11 @@ def bare(name: str) -> Loaded:
     secrets = {key: f"a-secret-{key}" for key in re.findall(r"secrets\.(\w+)", text)}
     left: dict[str, Any] = {key: "x" for key in re.findall(r"vars\.(\w+)", text) if key not in named}
     return load([{"definition": name, "secrets": secrets, "vars": left, "start_date": "2026-01-01"}], environ={})
+
+
+def test_each_is_among_the_cases_that_all_are_tried_in() -> None:
+    assert APIS == sorted(CASES)
+    assert APIS == sorted(LIMITS)
 
 
 @pytest.mark.parametrize("name", NAMES)
