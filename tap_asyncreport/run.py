@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
-from tap_asyncreport.account import Account, log_metric
+from tap_asyncreport.account import Account, log_metric, place
 from tap_asyncreport.books import Books
 from tap_asyncreport.clock import SystemClock
 from tap_asyncreport.config.shown import shown
@@ -124,13 +124,26 @@ class Run:
             partitions = self._partitions(work)
             self.state.carry_over(work.name, partitions)
             if self.settings.only:
-                return [work.plan_lane(partition) for partition in partitions if work.parts(partition)]
-            return [*self._left_behind(work, partitions), *map(work.plan_lane, partitions)]
+                return list(self._lanes(work, [partition for partition in partitions if work.parts(partition)]))
+            return [*self._left_behind(work, partitions), *self._lanes(work, partitions)]
         except Interrupted:
             return []
         except ReportError as error:
             self._failed(work.name, error)
             return []
+
+    def _lanes(self, work: StreamRun, partitions: Sequence[Mapping[str, Any]]) -> Iterator[LanePlan]:
+        """A lane for each partition; one that cannot be planned fails alone, and only the first such is told of."""
+        failed: list[ReportError] = []
+        for partition in partitions:
+            try:
+                yield work.plan_lane(partition)
+            except ReportError as error:
+                failed.append(error.within(place(Unit(work.name, partition), None)))
+        if len(failed) > 1:
+            failed[0].message += f" (and {len(failed) - 1} more of {len(partitions)} partitions cannot be planned)"
+        if failed:
+            self._failed(work.name, failed[0])
 
     def _left_behind(self, work: StreamRun, partitions: Sequence[Mapping[str, Any]]) -> list[LanePlan]:
         """Forgets partitions that are gone for good; a lane for each that has jobs at the API still."""

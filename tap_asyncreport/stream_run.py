@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tap_asyncreport.account import place
 from tap_asyncreport.config.values import Step
 from tap_asyncreport.decoding import RowReader
-from tap_asyncreport.errors import ReportError, Where
+from tap_asyncreport.errors import ConfigurationError, ReportError, TemplateError, Where
 from tap_asyncreport.finished import Finished
 from tap_asyncreport.job import Unit, partition_key
 from tap_asyncreport.job_repository import JobRepository
@@ -86,8 +86,21 @@ class StreamRun:
             return None
         zone = self.zone(partition)
         if zone not in self._calendars:
-            self._calendars[zone] = self._calendar_with(self.config.incremental, zone)
+            try:
+                self._calendars[zone] = self._calendar_with(self.config.incremental, zone)
+            except ConfigurationError as error:
+                problem = error.problems[0]
+                if "{{" not in self._timezone() or not problem.key.endswith(".timezone"):
+                    raise
+                raise TemplateError(problem.message, key=problem.key, hint=problem.hint) from None
         return self._calendars[zone]
+
+    def _known_calendar(self, partition: Mapping[str, Any]) -> Calendar | None:
+        """The calendar of a partition that is in state; None where its values do not say the zone any more."""
+        try:
+            return self.calendar(partition)
+        except TemplateError:
+            return None
 
     def _calendar_with(self, incremental: Incremental, zone: str) -> Calendar:
         settings = self.run.settings
@@ -104,12 +117,12 @@ class StreamRun:
         """How this stream's bookmarks in a given state are understood."""
         dimensions = tuple(dimension.name for dimension in self.config.partitions)
         batched = frozenset(dimension.name for dimension in self.config.partitions if dimension.batch)
-        if self.config.incremental is None:
+        incremental = self.config.incremental
+        if incremental is None:
             return Reading(self.config.replication_key, dimensions, batched=batched)
 
         def resume_at(partition: Mapping[str, Any], value: Any) -> datetime:
-            calendar = self.calendar(partition)
-            assert calendar is not None
+            calendar = self._known_calendar(partition) or self._calendar_with(incremental, "UTC")
             return calendar.resume_at(value)
 
         return Reading(self.config.replication_key, dimensions, resume_at, batched)
@@ -152,7 +165,7 @@ class StreamRun:
 
     def left_behind(self, forgotten: Forgotten) -> LanePlan:
         """The jobs of a partition that is read no more: nobody waits for them."""
-        calendar = self.calendar(forgotten.context)
+        calendar = self._known_calendar(forgotten.context)
         units = [unit_of(self.name, forgotten.context, window_of(job), calendar, job) for job in forgotten.jobs]
         stale = [
             (unit, self.repository.adopt(unit, job), not job.get("written"))

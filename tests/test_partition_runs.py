@@ -216,3 +216,22 @@ def test_numbers_booleans_and_objects_are_found_again_though_a_target_changed_th
     assert ["02"] * 5 == [day for _, day in asked(api, made)]
     assert 5 == len(two.state["bookmarks"]["clicks"]["partitions"])
     assert "absent" not in json.dumps(two.state)
+
+
+@pytest.mark.promise(10)
+def test_a_partition_whose_zone_does_not_exist_fails_alone(frozen: Frozen) -> None:  # noqa: F811
+    accounts = [{"id": 1, "zone": "UTC"}, {"id": 2, "zone": "Mars/Phobos"}, {"id": 3}]
+    state = {"bookmarks": {"clicks": {"partitions": [{"context": {"account": "an older shape"}, "replication_key_value": "2026-01-01"}]}}}
+    with FakeApi(["DONE"], rows="id\n") as api:
+        settings = config(
+            api,
+            stream("clicks", [{"name": "account", "values": accounts}], incremental={**DAY, "timezone": "{{ partition.account.zone }}"}),
+            stream("others", [{"name": "account", "values": ["9"]}]),
+        )  # fmt: skip
+        run = frozen.run("2026-01-02T12:00:00Z", settings, state)
+
+    assert 1 == run.exit_code
+    assert [1] == [account["id"] for account, _ in asked(api, 0)]
+    assert {'["9"]': "2026-01-01"} == bookmarks(run, "others")
+    (told,) = [text for text in run.errors if "clicks" in text]
+    assert "'Mars/Phobos' is no time zone (and 1 more of 3 partitions cannot be planned)" in told
