@@ -126,7 +126,8 @@ def plan_lane(
         else:
             plan.stale.append((unit, job, True))
     for entry in kept:
-        mine = not isinstance(calendar, Parts) or _overlaps(window_of(entry), windows)
+        is_part = isinstance(calendar, Parts) and not entry.get("written")  # the latter is only to be deleted
+        mine = not is_part or _overlaps(window_of(entry), windows)
         if mine and not any(entry is each for each in placed):
             unit = unit_of(stream, partition, window_of(entry), calendar, entry)
             plan.stale.append((unit, adopter.adopt(unit, entry), not entry.get("written")))

@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the top of the house to the ground. A room imports from the floors below it and from itself only.
 FLOORS = (
-    ("__main__",),
+    ("__main__", "dagster"),
     ("cli",),
     ("commands",),
     ("tap",),
@@ -73,6 +73,8 @@ HOMES = {
     "backoff": {"orchestrator", "lifecycle"},
     "pyarrow": {"decoding"},
     "python_calamine": {"decoding"},
+    "dagster": {"dagster"},
+    "fsspec": {"dagster"},
 }
 # Slow to import, or optional: only inside the functions that need them.
 LATE = {"botocore", "oauthlib", "jwt", "cryptography", "pyarrow", "python_calamine", "rich"}

@@ -73,6 +73,19 @@ def test_a_part_leaves_the_jobs_of_other_parts_alone(tap: Process) -> None:
     assert [] == api.calls("abort")
 
 
+def test_a_part_deletes_jobs_whose_rows_are_out_wherever_their_window_is(tap: Process) -> None:
+    with FakeApi(rows=ROWS) as api:
+        first = tap.run(config(api, stream(delete_requester=None)), "--only", "clicks 2026-01-01/2026-01-02")
+        job = {"id": "job-1", "window": ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"], "request": "sha256:0"}
+        job |= {"created_at": "2026-01-05T00:00:00Z", "creation_response": {"id": "job-1"}, "written": True}
+        given_state = {"bookmarks": {"clicks": {**first.state["bookmarks"]["clicks"], "jobs": [job]}}}
+        second = tap.run(config(api), "--only", "clicks 2026-01-02/2026-01-03", state=given_state)
+
+    assert 0 == second.exit_code, second.stderr
+    assert [] == second.jobs("clicks")
+    assert ["job-1", "job-2"] == sorted(call.job for call in api.calls("delete"))
+
+
 def test_only_comes_from_the_environment_and_leaves_other_streams_as_they_were(tmp_path: Path) -> None:
     tap = Process(tmp_path, {"TAP_ASYNCREPORT_ONLY": "clicks account=7 2026-01-01/2026-01-02"})
     partitions = [{"name": "account", "values": ["7", "8"]}]
