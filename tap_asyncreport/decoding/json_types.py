@@ -56,7 +56,7 @@ def record_type(
         kind = declared if of.nullable or by_name else _without_null(declared)
         made.append((f"f{number}", kind) if required else (f"f{number}", kind, NULL if kind is msgspec.Raw else None))
     names = {f"f{number}": of.name if by_name else of.source for number, of in enumerate(fields)}
-    unlike = max(names.values(), key=len, default="") + "x"  # msgspec wants names, each its own, of unwritten fields too
+    unlike = max(names.values(), key=len, default="") + "x"  # msgspec wants a name of its own for each, written or not
     for number, source in enumerate(ignored):
         made.append((f"x{number}", msgspec.Raw, msgspec.UNSET))
         names[f"x{number}"] = f"{unlike}{number}" if by_name else source
