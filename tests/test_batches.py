@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from fake_api import FakeApi
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from process import Process
 from test_sync import config, stream
 
@@ -41,11 +43,11 @@ class Runs:
         batched = frozenset({"account"} if self.batch else ())
         reading = Reading(None, ("account",), lambda _, value: calendar.resume_at(value), batched)
         book = StateBook.read(self.state, {"orders": reading})
-        given = {"account": list(values), "kind": list(kinds)}
+        found_by = {"account": list(values), "kind": list(kinds)}
         dimensions = [Partition(name="account", values=[], batch=self.batch)]
         dimensions += [Partition(name="kind", values=[])] if kinds else []
         found = combine(
-            dimensions, lambda each, _: given[each.name], warn=pytest.fail, together=book.together("orders")
+            dimensions, lambda each, _: found_by[each.name], warn=pytest.fail, together=book.together("orders")
         )
         book.carry_over("orders", found)
         self.forgotten = [each for each in book.forget_absent("orders", found) if each.gone or each.jobs]
@@ -178,3 +180,30 @@ def test_a_whole_run_over_a_list_that_has_grown_asks_for_each_value_s_days_once(
     assert [(["a", "b"], "2026-01-01"), (["c"], "2026-01-01")] == asked[0]
     assert [(["b"], "2026-01-02"), (["c", "a"], "2026-01-02"), (["x"], "2026-01-01")] == asked[1]
     assert [(["a", "b"], "2026-01-03"), (["x", "c"], "2026-01-03")] == asked[2]
+
+
+VALUES = st.lists(st.integers(0, 5), unique=True, max_size=6)
+CHANGE = st.tuples(VALUES, st.sets(st.integers(0, 5), max_size=2), st.sampled_from([None, 1, 2, 3]))
+
+
+@given(st.lists(CHANGE, min_size=2, max_size=7))
+@settings(max_examples=80)
+def test_whatever_becomes_of_list_and_batch_each_value_goes_on_from_where_it_is(changes: list[Any]) -> None:
+    """No day is lost and none read again, but for what failed, and for values that were absent for two runs."""
+    runs = Runs()
+    done: dict[str, int] = {}
+    absent: dict[str, int] = {}
+    for values, fails, batch in changes:
+        runs.batch = batch
+        days = runs.run(*values, fails=fails)
+        today = (runs.now - FIRST).days
+        for value in map(str, values):
+            assert list(range(done.get(value, 0) + 1, today + 1)) == days.get(value, [])
+        for held in runs.asked:
+            members = held if isinstance(held, list) else [held]
+            if not set(members) & fails:
+                done |= {str(value): today for value in members}
+        for value in list(done):
+            absent[value] = 0 if int(value) in values else absent.get(value, 0) + 1
+            if absent[value] == 2:
+                del done[value]

@@ -235,3 +235,56 @@ def test_a_partition_whose_zone_does_not_exist_fails_alone(frozen: Frozen) -> No
     assert {'["9"]': "2026-01-01"} == bookmarks(run, "others")
     (told,) = [text for text in run.errors if "clicks" in text]
     assert "'Mars/Phobos' is no time zone (and 1 more of 3 partitions cannot be planned)" in told
+
+
+@pytest.mark.promise(1)
+def test_a_vanished_partition_s_job_is_kept_while_it_may_come_back_and_then_put_away(frozen: Frozen) -> None:  # noqa: F811
+    with FakeApi(lambda job, _: "DONE" if job.spec["p_account"] == "a" else "RUNNING", rows="id\n") as api:
+
+        def run(state: Any, *values: str) -> Ended:
+            clicks = stream(
+                "clicks",
+                [{"name": "account", "values": list(values)}],
+                abort_requester="POST /exports/{{ creation_response.id }}/abort",
+                jobs={"timeout": "150ms", "poll_interval": "20ms"},
+            )
+            return frozen.run("2026-01-02T12:00:00Z", config(api, clicks), state)
+
+        one = run(None, "a", "b")
+        job = next(job for job in api.jobs.values() if job.spec["p_account"] == "b")
+        two = run(one.state, "a")
+        assert (1, 0, 0) == (one.exit_code, two.exit_code, job.aborted + job.deleted)
+        assert job.id in json.dumps(two.state)
+        three = run(two.state, "a")
+
+    assert (0, 1, 1) == (three.exit_code, job.aborted, job.deleted)
+    assert "b" not in json.dumps(three.state["bookmarks"]["clicks"]["partitions"][0]["context"])
+    assert 1 == len(three.state["bookmarks"]["clicks"]["partitions"])
+
+
+@pytest.mark.promise(8)
+@pytest.mark.parametrize(
+    ("grown", "expected"),
+    [(["x", "c", "a", "b"], [["a", "b"], ["c"], ["x"]]), (["a", "c"], [["a"], ["a", "b"], ["c"]])],
+)
+def test_of_a_list_that_changed_the_batches_that_have_jobs_are_gone_on_with(
+    frozen: Frozen, grown: list[str], expected: list[list[str]]  # noqa: F811
+) -> None:
+    over: list[bool] = []
+    with FakeApi(lambda job, _: "DONE" if over else "RUNNING", rows="id\n") as api:
+
+        def run(state: Any, *values: str) -> Ended:
+            dimensions = [{"name": "ids", "values": list(values), "batch": 2}]
+            clicks = stream("clicks", dimensions, jobs={"timeout": "150ms", "poll_interval": "20ms"})
+            return frozen.run("2026-01-02T12:00:00Z", config(api, clicks), state)
+
+        one = run(None, "a", "b", "c")
+        over.append(True)
+        two = run(one.state, *grown)
+        made = len(api.jobs)
+        three = run(two.state, *grown)
+
+    assert (1, 0, 0) == (one.exit_code, two.exit_code, three.exit_code)
+    assert expected == sorted(job.spec["p_ids"] for job in api.jobs.values())
+    assert [] == asked(api, made)
+    assert [] == api.doubles
