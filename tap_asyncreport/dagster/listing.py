@@ -37,7 +37,10 @@ def listed_values(loaded: Loaded, stream: Stream, records: Mapping[str, Iterable
         made.read_state({})
         for dimension in stream.partitions:
             if dimension.stream is not None and dimension.key is not None:
-                works[dimension.stream].collected[dimension.key] = dict.fromkeys(records[dimension.stream])
+                parent = works[dimension.stream]
+                parent.collected[dimension.key] = {}
+                for value in records[dimension.stream]:
+                    parent.collect({dimension.key: value})
         return partitions_of(works[stream.name])
 
 
