@@ -19,12 +19,13 @@ logger = logging.getLogger("tap-asyncreport")
 def partitions_of(work: StreamRun) -> list[dict[str, Any]]:
     """Every partition of the stream, in order; raises ReportError where they cannot be listed."""
     key = f"streams.{work.name}.partitions"
+    of_records = {each.name: _of_records(work, each) for each in work.config.partitions if each.stream is not None}
 
     def values_of(dimension: Partition, before: Mapping[str, Any]) -> Sequence[Any]:
         if dimension.request is not None:
             return work.repository.partition_values(dimension, before)
         if dimension.stream is not None:
-            return _of_records(work, dimension)
+            return of_records[dimension.name]
         return given_values(work, dimension, before)
 
     return combine(
