@@ -47,6 +47,29 @@ def test_it_needs_secrets_a_start_date_and_the_variables_that_it_names_and_no_mo
     assert len(settings.streams) == len({stream.name for stream in settings.streams})
 
 
+CLIENT = "client_id: '{{ secrets.client_id }}', client_secret: '{{ secrets.client_secret }}'"
+ALTERNATIVES = {
+    "salesforce_bulk": "{grant: client_credentials}",
+    "databricks_sql": "{type: bearer, token: '{{ secrets.token }}'}",
+    "campaign_manager_360": f"{{type: oauth2, grant: refresh_token, token_url: /t, {CLIENT}, refresh_token: '{{{{ secrets.refresh_token }}}}'}}",
+    "display_video_360": f"{{type: oauth2, grant: refresh_token, token_url: /t, {CLIENT}, refresh_token: '{{{{ secrets.refresh_token }}}}'}}",
+    "qualtrics": f"{{type: oauth2, grant: client_credentials, client_auth: basic, token_url: /t, {CLIENT}, scopes: [a]}}",
+    "shopify_bulk": f"{{type: oauth2, grant: client_credentials, token_url: /t, {CLIENT}, header: X-Shopify-Access-Token}}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_the_other_logins_that_it_names_need_their_own_secrets_and_no_more(name: str) -> None:
+    """Laid over the definition's authenticator, of whose secrets none is missed."""
+    login = yaml.safe_load(ALTERNATIVES[name])
+    content = yaml.safe_load(text_of(name))
+    left = {var: "x" for var in vars_used(content) if var not in content.get("vars", {})}
+    own = secrets_used(login) or ["client_id", "client_secret"]
+    config = {"definition": name, "authenticator": login, "vars": left, "secrets": dict.fromkeys(own, "a-secret")}
+    settings = load([{**config, "start_date": "2026-01-01"}], environ={}).settings
+    assert login.get("type", "oauth2") == getattr(settings.authenticator, "type", None)
+
+
 @pytest.mark.promise(28)
 @pytest.mark.parametrize("name", APIS)
 def test_what_a_user_has_to_set_is_named_all_at_once(name: str) -> None:

@@ -10,6 +10,7 @@ from tap_asyncreport.errors import Problem
 
 Keys = tuple[str | int, ...]
 
+_OF_A_GRANT = ("refresh_token", "username", "password")
 _SHORTHANDS = {
     "creation_requester": "request",
     "polling_requester": "request",
@@ -63,23 +64,26 @@ def plain(tree: Located) -> Any:
 def merged(below: Located, above: Located, key: str = "") -> Located:
     """`above` over `below`: mappings deeply, lists and scalars replace, `streams` at the top by name.
 
-    A mapping over a requester that is written as text keeps its request; one with another `type` replaces.
+    A mapping over a requester that is written as text keeps its request; one with another `type` replaces; one with
+    another `grant` leaves what only the grant below it uses.
     """
     if key == "streams":
         return _streams(below, above)
     if isinstance(above.value, dict) and isinstance(below.value, str) and key in _SHORTHANDS:
         below = Located({_SHORTHANDS[key]: below}, below.place)
-    if not isinstance(above.value, dict) or not isinstance(below.value, dict) or _other_type(below, above):
+    if not isinstance(above.value, dict) or not isinstance(below.value, dict) or _differ("type", below, above):
         return above
     both = dict(below.value)
+    if _differ("grant", below, above):
+        both = {name: item for name, item in both.items() if name not in _OF_A_GRANT}
     for name, item in above.value.items():
         both[name] = merged(both[name], item, name) if name in both else item
     return Located(both, above.place)
 
 
-def _other_type(below: Located, above: Located) -> bool:
-    kinds = [tree.value["type"].value for tree in (below, above) if "type" in tree.value]
-    return len(kinds) == len((below, above)) and kinds[0] != kinds[1]
+def _differ(key: str, below: Located, above: Located) -> bool:
+    found = [tree.value[key].value for tree in (below, above) if key in tree.value]
+    return len(found) == len((below, above)) and found[0] != found[1]
 
 
 def _streams(below: Located, above: Located) -> Located:
