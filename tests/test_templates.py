@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_asyncreport.errors import TemplateError
+from tap_asyncreport.lifecycle.keeping import pruned as kept_in_state
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates import BadTemplate, NullInText, Templates, is_template, look_up
 from tap_asyncreport.templates.jsonpath import _parsed, _Simple, compile_path
@@ -614,6 +615,7 @@ def test_a_template_gives_the_same_from_the_parts_that_its_paths_name(body: dict
     template = templates.template("{{ " + expression + " }}")
     names = {"vars": {"a": "b", "b": "c", "c": "a"}}
     paths = {path[1:] for path in template.paths if path[0] == "creation_response"}
+    deep = {path[1:] for path in template.deep_paths if path[0] == "creation_response"}
 
     def rendered(of: Any) -> Any:
         try:
@@ -622,6 +624,7 @@ def test_a_template_gives_the_same_from_the_parts_that_its_paths_name(body: dict
             return type(error)
 
     assert rendered(body) == rendered(pruned(body, paths))
+    assert rendered(body) == rendered(kept_in_state(Response(body), deep, lambda _: False))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tap_asyncreport.config.streams import Stream
     from tap_asyncreport.templates import Templates
 
-Path = tuple[str, ...]
+Path = tuple[str | int, ...]
 
 
 def used_parts(stream: Stream, templates: Templates) -> dict[str, set[Path]]:
@@ -45,7 +45,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _paths(text: str, templates: Templates) -> Iterable[Path]:
     try:
-        return templates.template(text).paths
+        return templates.template(text).deep_paths
     except TemplateError:  # the text of a raw body
         return ()
 
@@ -54,14 +54,14 @@ def pruned(response: Response, paths: Iterable[Path], holds_secret: Callable[[st
     """The parts of an answer at these paths, ready for `Response.restored`; the empty path means all of its body."""
     paths = set(paths)
     if () in paths or not isinstance(response.body, dict):
-        kept = response.body
+        kept = _picked(response.body, paths)
         if () not in paths and all(path[0] in PARTS for path in paths):
             kept = None
         if kept is not None and not isinstance(kept, dict):
             return _clean(kept, holds_secret)
     else:
         kept = _picked(response.body, [path for path in paths if path[0] in response.body])
-    parts = {path[0] for path in paths if path and path[0] in PARTS and path[0] not in (kept or {})}
+    parts = {str(path[0]) for path in paths if path and path[0] in PARTS and path[0] not in (kept or {})}
     beside = {part: getattr(response, part) for part in parts - {"headers"}}
     if "headers" in parts:
         beside["headers"] = _headers(response, [path[1:] for path in paths if path and path[0] == "headers"])
@@ -69,22 +69,29 @@ def pruned(response: Response, paths: Iterable[Path], holds_secret: Callable[[st
 
 
 def _picked(value: Any, paths: Iterable[Path]) -> Any:
-    """What lies at the paths of nested mappings; a path that ends, or meets no mapping, takes all there is."""
-    paths = list(paths)
-    if not isinstance(value, dict) or () in paths:
-        return value
-    return {
-        name: _picked(value[name], [path[1:] for path in paths if path[0] == name])
-        for name in dict.fromkeys(path[0] for path in paths)
-        if name in value
-    }
+    """What lies at the paths of mappings and lists; a path that ends, or meets another thing, takes all there is.
+
+    Items keep their places: null stands before one that is kept for each that is not.
+    """
+    rest: dict[str | int, list[Path]] = {}
+    for path in paths:
+        if not path:
+            return value
+        rest.setdefault(path[0], []).append(path[1:])
+    if isinstance(value, dict) and all(isinstance(name, str) for name in rest):
+        return {name: _picked(value[name], inner) for name, inner in rest.items() if name in value}
+    numbers = [number for number in rest if isinstance(number, int)]
+    if isinstance(value, list) and len(numbers) == len(rest):
+        beginning = value[: max(numbers, default=-1) + 1]
+        return [_picked(item, rest[number]) if number in rest else None for number, item in enumerate(beginning)]
+    return value
 
 
 def _headers(response: Response, paths: Iterable[Path]) -> dict[str, str]:
     paths = list(paths)
     if () in paths:
         return {name: value for name, value in response.headers.items() if name != "set-cookie"}
-    spellings = {spelling for path in paths for spelling in (path[0], path[0].replace("_", "-"))}
+    spellings = {spelling for path in paths for spelling in (str(path[0]), str(path[0]).replace("_", "-"))}
     return {name.lower(): response.headers[name] for name in sorted(spellings) if name in response.headers}
 
 

@@ -9,32 +9,42 @@ from jinja2 import nodes
 
 ANSWERS = ("polling_response", "creation_response")  # what `absolute` resolves against, in this order
 Path = tuple[str, ...]
+Deep = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
     """`paths` are all names used, as far as they are fixed; `optional` those that `default` or `is defined` guards.
 
-    `assigned` are names that the template gives itself, in `set` and `for`.
+    `deep` are the same paths, going on through the items of lists that are named by number. `assigned` are names that
+    the template gives itself, in `set` and `for`.
     """
 
     paths: frozenset[Path] = frozenset()
     optional: frozenset[Path] = frozenset()
     assigned: frozenset[str] = frozenset()
+    deep: frozenset[Deep] = frozenset()
 
     def __or__(self, other: Names) -> Names:
-        return Names(self.paths | other.paths, self.optional | other.optional, self.assigned | other.assigned)
+        return Names(
+            self.paths | other.paths,
+            self.optional | other.optional,
+            self.assigned | other.assigned,
+            self.deep | other.deep,
+        )
 
 
 def names_in(tree: nodes.Node) -> Names:
     """The names that a template uses; where a part is picked at run time, the path ends before it."""
-    paths = {path for chain in _chains(tree) if (path := _fixed(chain))}
+    chains = list(_chains(tree))
+    paths = {path for chain in chains if (path := _fixed(chain))} | _bases(tree)
+    deep: set[Deep] = {way for chain in chains if (way := _deep(chain))} | {*_bases(tree)}
     optional = set[Path]()
     for guard in (*tree.find_all(nodes.Filter), *tree.find_all(nodes.Test)):
         if guard.name in ("default", "d", "defined", "undefined") and guard.node is not None:
             optional.add(_fixed(guard.node))
     assigned = frozenset(name.name for name in tree.find_all(nodes.Name) if name.ctx == "store") | {"loop"}
-    return Names(frozenset(paths | _bases(tree)), frozenset(optional - {()}), assigned)
+    return Names(frozenset(paths), frozenset(optional - {()}), assigned, frozenset(deep))
 
 
 def chains_in(tree: nodes.Node) -> list[Path]:
@@ -76,6 +86,16 @@ def _fixed(node: nodes.Node) -> Path:
     path: list[str] = []
     for part in reversed(_parts(node)):
         if not isinstance(part, str):
+            break
+        path.append(part)
+    return tuple(path)
+
+
+def _deep(node: nodes.Node) -> Deep:
+    """The chain up to the first part that is computed, or that counts from a list's end."""
+    path: list[str | int] = []
+    for part in reversed(_parts(node)):
+        if part is None or (isinstance(part, int) and part < 0):
             break
         path.append(part)
     return tuple(path)

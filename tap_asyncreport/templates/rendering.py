@@ -18,7 +18,7 @@ from tap_asyncreport.templates.compiled import CompiledText, is_template
 from tap_asyncreport.templates.filters import filters
 from tap_asyncreport.templates.jsonpath import BadPath, Find, compile_path
 from tap_asyncreport.templates.messages import explained, holder_of
-from tap_asyncreport.templates.names import Names, Path
+from tap_asyncreport.templates.names import Deep, Names, Path
 from tap_asyncreport.templates.sandbox import Sandbox, UnknownName
 from tap_asyncreport.templates.text import NullFound, as_text
 
@@ -152,6 +152,11 @@ class Template:
     def paths(self) -> frozenset[Path]:
         """The names that it uses, as paths from the top."""
         return self._names.paths
+
+    @property
+    def deep_paths(self) -> frozenset[Deep]:
+        """The same, going on through the items of lists that are named by number."""
+        return self._names.deep
 
     @property
     def optional(self) -> frozenset[Path]:
