@@ -39,11 +39,11 @@ def test_a_killed_run_is_gone_on_with(name: str, tmp_path: Path) -> None:
     with case.simulator(script=[case.running]) as api:
 
         def kill(process: subprocess.Popen[bytes]) -> None:
-            while len(api.jobs) < case.jobs or any(job.polls < 2 for job in list(api.jobs.values())):
+            while len(api.jobs) < case.jobs or any(job.polls < 6 for job in list(api.jobs.values())):
                 time.sleep(0.01)
             process.kill()
 
-        first = run_definition(tap, case.settings(api), [case.stream], while_running=kill, timeout=30)
+        first = run_definition(tap, case.settings(api), [case.stream], while_running=kill)
         made = set(api.jobs)
         api.script = [case.done]  # type: ignore[attr-defined]
         second = run_definition(tap, case.settings(api), [case.stream], state=first.state)
