@@ -300,6 +300,11 @@ class Run:
             with suppress(OSError):
                 self.spool.close()
 
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether a signal, or a target that left, ended it."""
+        return self.signal is not None or self.output.gone
+
     def raise_failure(self) -> None:
         """Raises the first failure, where the run was one stream's own."""
         for name in self.streams:

@@ -17,7 +17,7 @@ from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.tap_base import Tap
 
 from tap_asyncreport.config.loading import Loaded, load
-from tap_asyncreport.errors import StateError, TapError
+from tap_asyncreport.errors import Interrupted, StateError, TapError
 from tap_asyncreport.foreign_state import state_in
 from tap_asyncreport.http.guard import guard_logging
 from tap_asyncreport.http.redaction import Redactor
@@ -124,12 +124,17 @@ class TapAsyncReport(Tap):
 
     @contextmanager
     def run_for(self, stream: ReportStream) -> Iterator[Run]:
-        """The run that is under way, or one for this stream alone."""
+        """The run that is under way, or one for this stream alone, which raises what it came to.
+
+        Whoever wanted more of it, or another stream after it, hears of a signal.
+        """
         if self.current_run is not None:
             yield self.current_run
         else:
             with self.open_run([stream]) as run:
                 yield run
+            if run.was_cut_short:
+                raise Interrupted(f"{stream.name}: the run was interrupted", run.code())
             run.raise_failure()
 
     @contextmanager

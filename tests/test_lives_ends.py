@@ -149,6 +149,23 @@ def test_a_target_that_hangs_with_its_pipe_open_does_not_keep_an_interrupted_run
     assert 18_000 == len(numbers(second))
 
 
+@pytest.mark.promise(9)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_test_with_all_its_streams(number: int, code: int, tap: WarmProcess) -> None:
+    def hit(process: Any) -> None:
+        while len(api.calls("poll")) < 2 and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(number)
+
+    with FakeApi(("RUNNING",)) as api:
+        run = tap.run(spooled(tap, api, days(1, 3), streams=[days(1, 3), days(1, 3, name="other")]), "--test", while_running=hit)
+
+        assert ["create", "abort", "delete"] == [step for step in api.steps() if step != "poll"]
+    assert code == run.exit_code, run.stderr
+    assert "Traceback" not in run.stderr
+    assert [] == left_in_spool(tap)
+
+
 # -- a storm with stalls
 
 
