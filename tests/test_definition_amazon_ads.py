@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -121,3 +124,21 @@ def test_a_failed_report_tells_why(tap: Process) -> None:
     assert "the columns are too many" in run.stderr
     assert 2 == len(api.jobs) == len(api.calls("cancel"))
     assert [] == run.records("sp_campaigns")
+
+
+def test_an_interrupted_run_leaves_its_reports_to_the_next(tap: Process) -> None:
+    """What is being made cannot be cancelled, so it is not tried."""
+    with AmazonAds({3312345: [row(20)]}, script=["PROCESSING"]) as api:
+
+        def interrupt(process: Popen[bytes]) -> None:
+            while not api.calls("poll"):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+
+        one = settings(api, start_date=day(20))
+        first = run_definition(tap, one, ["sp_campaigns"], while_running=interrupt)
+        api.script = ["COMPLETED"]
+        second = run_definition(tap, one, ["sp_campaigns"], state=first.state)
+
+    assert (143, 0) == (first.exit_code, second.exit_code), second.stderr
+    assert (1, 1, 0) == (len(second.records("sp_campaigns")), len(api.jobs), len(api.calls("cancel")))

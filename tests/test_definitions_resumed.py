@@ -15,6 +15,8 @@ from definition_cases import CASES, secrets_of
 from definition_run import run_definition
 from process import Process
 
+CLEANED_UP = {"campaign_manager_360", "display_video_360", "salesforce_bulk"}  # the others delete by themselves
+
 
 def kept(state: Mapping[str, Any], stream: str) -> list[dict[str, Any]]:
     """What the state holds of every job of the stream, over all partitions."""
@@ -47,11 +49,13 @@ def test_a_killed_run_is_gone_on_with(name: str, tmp_path: Path) -> None:
         made = set(api.jobs)
         api.script = [case.done]  # type: ignore[attr-defined]
         second = run_definition(tap, case.settings(api), [case.stream], state=first.state)
+        deleted = len(api.calls("delete"))
         secrets = secrets_of(case.settings(api), api)
 
     assert (-signal.SIGKILL, 0) == (first.exit_code, second.exit_code), second.stderr
     jobs = kept(first.state, case.stream)
     assert made == set(api.jobs)
+    assert (case.jobs if name in CLEANED_UP else 0) == deleted
     assert sorted(id.rpartition("/")[2] if name == "yandex_direct" else id for id in made) == sorted(
         job["id"] for job in jobs
     )
