@@ -126,6 +126,7 @@ class Job:
     creation_responses: dict[str, Response] = field(default_factory=dict)
     polling_response: Response | None = None
     targets: list[Any] | None = None
+    target_origins: list[str] = field(default_factory=list)  # the URL of the answer that each target stood in
     idempotency_key: str = ""
 
     @property

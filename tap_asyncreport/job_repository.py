@@ -231,7 +231,7 @@ class JobRepository:
         found = self._found(job)
         if isinstance(found, Outcome):
             return found
-        if not found or any(self._download.url(job, target) is None for target in found):
+        if not found or any(self._download.url(job, target, at) is None for at, target in enumerate(found)):
             return self._none(job, counted=self._range is not None and found == [])
         job.targets = found
         return Outcome(Means.OK)
@@ -246,7 +246,9 @@ class JobRepository:
             return None if counts == [None] else list(range(sum(filter(None, counts))))
         if self._extractor is None:
             return [None]
-        return self._extractor.targets(answers)
+        found = self._extractor.targets(answers)
+        job.target_origins = [url for _, url in found]
+        return [target for target, _ in found]
 
     def _answers(self, job: Job) -> Answers | Outcome:
         if self._target_requester is not None:

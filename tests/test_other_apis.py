@@ -247,3 +247,96 @@ def test_each_request_is_signed_with_the_time_at_which_it_is_sent(stranger: Stra
     assert [{"a": "1"}] == run.rows, run.told
     assert bodies[0] == bodies[1]
     assert all(0 <= late < 3 for late in signed)
+
+
+@pytest.mark.parametrize(
+    ("records", "document"),
+    [
+        ("$.rows", {"rows": [[1, "a"], [2, "b"]]}),
+        ("$.rows[*]", {"rows": [[1, "a"], [2, "b"]]}),
+        ("$.sets[*].rows", {"sets": [{"rows": [[1, "a"]]}, {"rows": []}, {"rows": [[2, "b"]]}]}),
+        ("$.rows[*].f", {"rows": [{"f": [1, "a"]}, {"f": [2, "b"]}]}),
+        ("$.rows[*].f[*].v", {"rows": [{"f": [{"v": 1}, {"v": "a"}]}, {"f": [{"v": 2}, {"v": "b"}]}]}),
+        ("$..f", {"rows": [{"f": [1, "a"]}, {"f": [2, "b"]}]}),
+    ],
+)
+def test_rows_by_position_lie_in_lists_of_any_arrangement(stranger: Stranger, records: str, document: Any) -> None:
+    """A query service's answer to the creation is the result, once it is there."""
+    config = """
+base_url: $URL
+streams:
+  - name: inline
+    creation_requester: {request: POST /query, responses: [{status: 202, means: retry, wait: 0.01}]}
+    download_retriever: {source: creation_response}
+    decode: {records: $RECORDS, fields: "$.cols[*].name"}
+"""
+    answer = {"cols": [{"name": "x"}, {"name": "y"}], **document}
+    run = stranger.run(
+        config.replace("$RECORDS", json.dumps(records)),
+        lambda api, _: json_reply({}, 202) if api.count("query") == 1 else answer,
+    )
+    assert [{"x": 1, "y": "a"}, {"x": 2, "y": "b"}] == run.rows, run.told
+
+
+FAN_OUT = """
+base_url: $URL/v1
+streams:
+  - name: analytics
+    creation_requester:
+      request: POST /requests
+      job_id: $.data.id
+      responses: [{status: 409, means: duplicate, job_id: "$.errors[0].meta.id"}]
+    download_target_requester:
+      - {name: reports, request: "GET /requests/{{ job.id }}/reports", paginator: {type: next_url, extractor: $.links.next}}
+      - name: segments
+        request: GET $OTHER/reports/{{ reports.data[download_target].id }}/segments
+        paginator: {type: range, count: $.data}
+    download_target_extractor: $.data[*]
+    download_retriever: {request: "GET {{ download_target.href | absolute }}", responses: [{status: 503, means: not_ready}]}
+"""
+
+
+def fan_out(api: Api, request: Request) -> Any:
+    last = request.path.rsplit("/", 1)[1]
+    if request.method == "POST":
+        return json_reply({"errors": [{"meta": {"id": "rq"}}]}, 409)
+    if last == "reports":
+        more = {} if request.query else {"next": f"{request.path}?page=2"}
+        return {"data": [{"id": 3}] if request.query else [{"id": 1}, {"id": 2}], "links": more}
+    if last == "segments":
+        return {"data": [{"href": f"file{n}"} for n in ("a", "b")]}
+    assert api.is_other(request)
+    return f"file\n{request.path}\n"
+
+
+def test_each_of_many_reports_has_segments_and_links_start_at_their_answer(stranger: Stranger) -> None:
+    """App Store Connect: the request exists already; its reports in pages, the segments of each, their links elsewhere."""
+    run = stranger.run(FAN_OUT, fan_out)
+    assert [{"file": f"/reports/{report}/file{n}"} for report in (1, 2, 3) for n in "ab"] == run.rows, run.told
+
+
+MOVED = """
+base_url: $URL
+authenticator: {type: bearer, token: for-everybody}
+streams:
+  - name: moved
+    creation_requester: POST /jobs
+    polling_requester: GET /jobs/{{ job.id }}
+    download_target_requester: {request: "GET /jobs/{{ job.id }}/file", responses: [{status: 302, means: ok}]}
+    download_target_extractor: "{{ response.headers.location }}"
+    download_retriever: {request: "GET {{ download_target }}", authenticator: {type: bearer, token: for-files}}
+"""
+
+
+@pytest.mark.promise(17)
+def test_credentials_go_along_with_a_redirect_only_where_it_is_taken_for_a_target(stranger: Stranger) -> None:
+    seen: list[str | None] = []
+
+    def api(given: Api, request: Request) -> Any:
+        seen.append(request.header("Authorization"))
+        if request.path == "/jobs/1/file":
+            return Reply(302, b"", {"Location": f"{given.other}/f"})
+        return {"/jobs": {"id": 1}, "/jobs/1": {"status": "done"}}.get(request.path, "a\n1\n")
+
+    assert [{"a": "1"}] == stranger.run(MOVED, api).rows
+    assert [*["Bearer for-everybody"] * 3, "Bearer for-files"] == seen

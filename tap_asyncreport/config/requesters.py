@@ -87,9 +87,9 @@ class Rule(Model):
         None, description="Regular expression, searched in the body.", examples=["duplicate of : ([0-9a-f-]{36})"]
     )
     means: Means = Field(description="What the tool does.", examples=["busy"])
-    wait: Extractor | None = Field(
+    wait: Extractor | Annotated[float, Field(ge=0)] | None = Field(
         None,
-        description="Seconds, or an instant, to wait instead of the backoff.",
+        description="Seconds, or an instant, to wait instead of the backoff; a number is so many seconds.",
         examples=["{{ response.headers['x-rate-limit-reset'] }}"],
     )
     job_id: Extractor | None = Field(

@@ -48,7 +48,8 @@ class CompiledRule:
             for path, wanted in rule.json_.items()
         ]
         self._text = None if rule.text is None else _told(key + ".text", re.compile, rule.text)
-        self.wait = _optional(templates, rule.wait, f"{key}.wait")
+        wait = f"{{{{ {rule.wait} }}}}" if isinstance(rule.wait, int | float) else rule.wait
+        self.wait = _optional(templates, wait, f"{key}.wait")
         self.job_id = _optional(templates, rule.job_id, f"{key}.job_id")
 
     def covers(self, codes: range) -> bool:

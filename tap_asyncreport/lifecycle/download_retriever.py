@@ -23,7 +23,7 @@ from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.response import Response
 from tap_asyncreport.spool import NoRoom, Room, Spool, SpooledFile
-from tap_asyncreport.templates import NullInText
+from tap_asyncreport.templates import LINKED_FROM, NullInText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,16 +61,21 @@ class DownloadRetriever:
         self._downloads: dict[Job, Download] = {}
         self._lock = threading.Lock()
 
-    def url(self, job: Job, target: Any) -> str | None:
+    def url(self, job: Job, target: Any, number: int) -> str | None:
         """The URL of a target; None where it, or a part of it, is null."""
         if self._source is not None:
             return self._source
-        scope = {**self._context.scope(job), "download_target": target}
+        scope = self._scope(job, target, number)
         try:
             url = self.requester.url(scope)
         except NullInText:
             return None
         return None if url in (own_url(scope.get("polling_response")), None) else url
+
+    def _scope(self, job: Job, target: Any, number: int) -> dict[str, Any]:
+        """The names of a target's request; `absolute` starts at the answer that the target stood in."""
+        scope = {**self._context.scope(job), "download_target": target}
+        return scope if number >= len(job.target_origins) else {**scope, LINKED_FROM: job.target_origins[number]}
 
     def download(self, job: Job, room: Room) -> Outcome:
         """Fetches what is missing; called again after any but OK and EMPTY, it goes on where it was."""
@@ -136,7 +141,7 @@ class DownloadRetriever:
 
     def _fetch(self, job: Job, download: Download, room: Room) -> None:
         """One request: a page, or a range of one; raises _Stopped where the job cannot go on for now."""
-        scope = {**self._context.scope(job), "download_target": download.target}
+        scope = self._scope(job, download.target, download.number)
         incoming = Incoming()
         try:
             answer = self._ask(job, download, scope, incoming)
@@ -153,7 +158,7 @@ class DownloadRetriever:
 
     def _ask(self, job: Job, download: Download, scope: Mapping[str, Any], incoming: Incoming) -> Answer | None:
         """The answer; None where the range asked for was refused, and the file is begun anew or is whole."""
-        url = self.url(job, download.target)
+        url = self.url(job, download.target, download.number)
         if url is None:
             where = self._context.where(job.unit, job, step=Step.DOWNLOAD)
             error = TransferError("the download URL is null", where=where, hint="check `download_retriever.request`")

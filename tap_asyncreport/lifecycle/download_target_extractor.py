@@ -24,10 +24,13 @@ class DownloadTargetExtractor:
         self.extractor = context.templates.extractor(config.extractor, key)
         self.none = Means.EMPTY if config.none == "empty" else Means.NOT_READY
 
-    def targets(self, answers: Sequence[tuple[Response, Mapping[str, Any]]]) -> list[Any]:
-        """All targets in these answers; none at all while one of them is null and a null means to wait."""
-        found = [target for response, scope in answers for target in self._of(response, scope)]
-        whole = [target for target in found if target not in (None, "")]
+    def targets(self, answers: Sequence[tuple[Response, Mapping[str, Any]]]) -> list[tuple[Any, str]]:
+        """All targets in these answers, each with the URL of its answer.
+
+        None at all while one of them is null and a null means to wait.
+        """
+        found = [(target, response.url) for response, scope in answers for target in self._of(response, scope)]
+        whole = [(target, url) for target, url in found if target not in (None, "")]
         return [] if len(whole) < len(found) and self.none is Means.NOT_READY else whole
 
     def _of(self, response: Response, scope: Mapping[str, Any]) -> list[Any]:

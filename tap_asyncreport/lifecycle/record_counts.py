@@ -37,8 +37,8 @@ def path_of_rows(decode: Decode) -> str | None:
     path = decode.records
     if path is None or not path.startswith("$"):
         return None
-    rows, wild, cell = path.rpartition("[*]")
-    return rows if decode.fields is not None and cell and wild in rows else path
+    rows, _, cell = path.rpartition("[*]")
+    return rows if decode.fields is not None and cell and "[*]" in rows else path
 
 
 def _listed(body: Any, response: Response, records: Extractor | None, scope: Mapping[str, Any]) -> list[Any]:

@@ -21,7 +21,7 @@ from tap_asyncreport.durations import parse_step, shift
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates import limits
 from tap_asyncreport.templates.lookup import kind_of
-from tap_asyncreport.templates.names import ANSWERS
+from tap_asyncreport.templates.names import ANSWERS, LINKED_FROM
 from tap_asyncreport.templates.text import NullFound, as_text, iso, parse_instant, to_json
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def urlencode(value: Any) -> str:
 @pass_context
 def absolute(context: Context, link: Any, base: Any = None) -> str:
     """A link as a full URL, resolved against the answer it came from (or against `base`, an answer or a URL)."""
-    candidates = [base] if base is not None else [context.get(name) for name in ("response", *ANSWERS)]
+    candidates = [base] if base is not None else [context.get(name) for name in ("response", LINKED_FROM, *ANSWERS)]
     urls = [candidate.url if isinstance(candidate, Response) else candidate for candidate in candidates]
     found = next((url for url in urls if isinstance(url, str) and url), "")
     full = urljoin(found, _text(_defined(link)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
+LINKED_FROM = "\0linked_from"  # the URL of the answer that a download target stood in; no template can name it
 ANSWERS = ("polling_response", "creation_response")  # what `absolute` resolves against, in this order
 Path = tuple[str, ...]
 Deep = tuple[str | int, ...]

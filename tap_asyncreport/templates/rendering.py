@@ -24,7 +24,7 @@ from tap_asyncreport.templates.text import NullFound, as_text
 
 Scope = Mapping[str, Any]
 
-_FIELD = re.compile(r"[\w.\[\]]+")
+_FIELD = re.compile(r"[^\W\d][\w.\[\]]*")
 _QUOTED = 100  # characters of a template quoted in a message
 _BESIDE = tuple(part for part in PARTS if part != "url")
 _DATA = ("response", "record", "download_target", "jobs", "creation_responses")
