@@ -190,11 +190,11 @@ class Cursor:
                 return None
 
     def holds_lists(self) -> bool:
-        """Whether the first item of the list that begins here is a list."""
+        """Whether the first item of the list that begins here is a list, or there is none."""
         while (first := _HOLDS_LISTS.match(self._buffer, self._at)) is None:
             if not self._more(len(self._buffer) - self._at + 1):
                 return False
-        return first[1] == b"["
+        return first[1] in b"[]"
 
     def items(self) -> Iterator[list[bytes]]:
         """The items of the list that begins here, many at a time."""

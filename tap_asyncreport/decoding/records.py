@@ -146,7 +146,7 @@ def _extracted(setup: Setup, texts: Iterator[str], path: str, scope: Scope, *, b
                 hint="an error page? else see `decode.records`",
             )
         for value in found:
-            holds = isinstance(value, list) and (not by_position or isinstance(next(iter(value), None), list))
+            holds = isinstance(value, list) and (not by_position or isinstance(next(iter(value), []), list))
             for record in value if holds else (value,):
                 number += 1
                 yield f"record {number}", json_text.exact(record)
