@@ -65,14 +65,24 @@ class Process:
         timeout: float = 60,
     ) -> Outcome:
         self.count += 1
-        command = [*TAP, "--config", self._file("config", config), *flags]
+        arguments = ["--config", self._file("config", config), *flags]
         if state is not None:
-            command += ["--state", self._file("state", state)]
+            arguments += ["--state", self._file("state", state)]
         if catalog is not None:
-            command += ["--catalog", self._file("catalog", catalog)]
+            arguments += ["--catalog", self._file("catalog", catalog)]
         environment = {**os.environ, "NO_PROXY": "127.0.0.1", **self.environment}
+        exit_code, stdout, stderr = self._ran(arguments, environment, while_running, timeout)
+        lines = [line for line in stdout.splitlines() if line]
+        if exit_code == -signal.SIGKILL and lines and not stdout.endswith(b"\n"):
+            lines.pop()
+        return Outcome(exit_code, lines, stderr.decode())
+
+    def _ran(
+        self, arguments: list[str], environment: Mapping[str, str], while_running: Any, timeout: float
+    ) -> tuple[int, bytes, bytes]:
+        """Exit code, stdout and stderr of one run."""
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.directory, env=environment
+            [*TAP, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.directory, env=environment
         ) as process:
             killer = threading.Timer(timeout, process.kill)
             killer.start()
@@ -80,10 +90,7 @@ class Process:
                 threading.Thread(target=while_running, args=(process,), daemon=True).start()
             stdout, stderr = process.communicate()
             killer.cancel()
-        lines = [line for line in stdout.splitlines() if line]
-        if process.returncode == -signal.SIGKILL and lines and not stdout.endswith(b"\n"):
-            lines.pop()
-        return Outcome(process.returncode, lines, stderr.decode())
+        return process.returncode, stdout, stderr
 
     def _file(self, name: str, content: Any) -> str:
         path = self.directory / f"{name}{self.count}.json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 from definition_cases import CASES, secrets_of
 from definition_run import run_definition
-from process import Process
+from forked import Child, Forked, Nursery
 
 CLEANED_UP = {"campaign_manager_360", "display_video_360", "salesforce_bulk"}  # the others delete by themselves
 
@@ -33,14 +32,20 @@ def paths(parts: Mapping[str, Any], above: str = "", *, deep: int = 2) -> Iterat
             yield above + name
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as made:
+        yield made
+
+
 @pytest.mark.promise(8)
 @pytest.mark.parametrize("name", CASES)
-def test_a_killed_run_is_gone_on_with(name: str, tmp_path: Path) -> None:
+def test_a_killed_run_is_gone_on_with(name: str, tmp_path: Path, nursery: Nursery) -> None:
     """Its jobs are adopted and no other is made; of each the state holds what later steps need, and no secret."""
-    case, tap = CASES[name], Process(tmp_path)
+    case, tap = CASES[name], Forked(tmp_path, nursery=nursery)
     with case.simulator(script=[case.running]) as api:
 
-        def kill(process: subprocess.Popen[bytes]) -> None:
+        def kill(process: Child) -> None:
             while len(api.jobs) < case.jobs or any(job.polls < 6 for job in list(api.jobs.values())):
                 time.sleep(0.01)
             process.kill()
