@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from strangers import Api, Stranger
-from wire import Request, json_reply
+from wire import Reply, Request, json_reply
 
 from tap_asyncreport.errors import LoginError
 
@@ -228,3 +228,33 @@ def test_a_url_that_is_not_there_is_never_the_answers_own(stranger: Stranger) ->
     run = stranger.run(config, api)
     assert [{"a": "1"}] == run.rows, run.told
     assert ["POST /jobs", *["GET /jobs/j1"] * 3, "GET /jobs/j1/file"] == run.requests
+
+
+COOKIE = """
+base_url: $URL
+authenticator:
+  type: session
+  login: {request: POST /login, form: {user: me}}
+  token: "{{ response.headers['set-cookie'].split(';')[0] }}"
+  header: Cookie
+streams:
+  - name: plain
+    creation_requester: POST /jobs
+    polling_requester: GET /jobs/{{ job.id }}
+    download_retriever: GET /jobs/{{ job.id }}/file
+"""
+
+
+def test_a_login_may_answer_with_a_cookie_alone(stranger: Stranger) -> None:
+    """And a session that ends in the middle is opened again, once."""
+
+    def api(given: Api, request: Request) -> Any:
+        if request.path == "/login":
+            return Reply(204, b"", {"Set-Cookie": f"sid={given.count('login')}; Path=/; HttpOnly"})
+        ended = request.path == "/jobs/j1" and given.count("poll") == 1
+        valid = request.header("Cookie") == f"sid={given.asked['login']}"
+        return json_reply({}, 401) if ended or not valid else plain(given, request)
+
+    run = stranger.run(COOKIE, api)
+    assert [{"a": "1"}] == run.rows, run.told
+    assert 2 == run.requests.count("POST /login")
