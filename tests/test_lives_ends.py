@@ -166,6 +166,38 @@ def test_a_signal_ends_a_test_with_all_its_streams(number: int, code: int, tap: 
     assert [] == left_in_spool(tap)
 
 
+EARLY = """
+from tap_asyncreport.tap import TapAsyncReport
+import json, sys
+
+def early():
+    tap = TapAsyncReport(config=json.load(open(sys.argv[2])))
+    records = tap.streams["clicks"].get_records(None)
+    for _ in range({rows}):
+        next(records)
+    records.close()
+
+import tap_asyncreport.cli as cli
+cli.main = early
+"""
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("rows", [1, 2, 3], ids=["in a window", "at its end", "in the next"])
+def test_whoever_asked_for_rows_and_has_enough_of_them_leaves_no_job_behind(rows: int, tap: WarmProcess) -> None:
+    """As the SDK's own tests do: nothing is kept for a next run, for there is none."""
+    tap.changes = EARLY.format(rows=rows)
+    script = lambda job, k: "RUNNING" if job.spec["from"] == "2026-01-03" else "DONE"  # noqa: E731
+    with FakeApi(script, rows=ROWS) as api:
+        run = tap.run(spooled(tap, api, days(1, 3), max_concurrent_jobs=3))
+
+        assert [] == api.left()
+        assert {"2026-01-03"} >= {job.spec["from"] for job in api.jobs.values() if job.aborted}
+    assert 0 == run.exit_code, run.stderr
+    assert "Traceback" not in run.stderr
+    assert [] == left_in_spool(tap)
+
+
 # -- a storm with stalls
 
 
