@@ -14,6 +14,7 @@ from tap_asyncreport.errors import LoginError, Where, excerpt
 from tap_asyncreport.http.asking import USUAL, Manner, Sender, as_response, ask
 from tap_asyncreport.http.calls import Call, Outgoing
 from tap_asyncreport.http.credentials import Credentials, Rendering
+from tap_asyncreport.http.network import NotReady
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.retry_after import parse_wait
 from tap_asyncreport.http.urls import is_absolute
@@ -41,6 +42,8 @@ class Slot:
     token: Token | None = None
     renew_at: float | None = None
     refused: LoginError | None = None
+    failed: NotReady | None = None  # the last login that got no answer, and when it was given up
+    failed_at: float = float("-inf")
     rotated: str | None = None  # the refresh token that replaced the configured one
 
 
@@ -66,9 +69,10 @@ class TokenCredentials(Credentials):
         return token
 
     def refresh(self, stale: str | None) -> bool:
+        wanted_at = self.sender.clock.monotonic()
         with self.slot.lock:
             if self.slot.token is None or self.slot.token.value == stale:
-                self._renew()
+                self._renew(wanted_at)
             return True
 
     def login(self) -> None:
@@ -79,23 +83,29 @@ class TokenCredentials(Credentials):
         return self._current().answer
 
     def _current(self) -> Token:
+        wanted_at = self.sender.clock.monotonic()
         with self.slot.lock:
             if self.slot.token is None or self._ends_soon():
-                self._renew()
+                self._renew(wanted_at)
             assert self.slot.token is not None
             return self.slot.token
 
     def _ends_soon(self) -> bool:
         return self.slot.renew_at is not None and self.sender.clock.monotonic() >= self.slot.renew_at
 
-    def _renew(self) -> None:
+    def _renew(self, wanted_at: float) -> None:
         if self.slot.refused is not None:  # asking again would lock the account, and gain nothing
             raise copy(self.slot.refused)
+        if self.slot.failed is not None and self.slot.failed_at > wanted_at:  # who waited for it need not try it again
+            raise copy(self.slot.failed)
         self.slot.token = None
         try:
             token = self.fetch()
         except LoginError as error:
             self.slot.refused = copy(error)  # each stream adds its own place to what it raises
+            raise
+        except NotReady as error:
+            self.slot.failed, self.slot.failed_at = copy(error), self.sender.clock.monotonic()
             raise
         self.rendering.redactor.add(token.value)
         self.slot.token = token
