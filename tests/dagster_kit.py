@@ -57,7 +57,10 @@ class Plant:
         given = {name: value for name, value in self.given.items() if name != "retries"}
         retries = self.given.get("retries")
         described.write_text(json.dumps({"config": self.config, "given": given, "retries": retries}))
-        return {"DAGSTER_HOME": str(self.home), DESCRIBED: str(described), "NO_PROXY": "127.0.0.1"}
+        return {
+            "DAGSTER_HOME": str(self.home), DESCRIBED: str(described), "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": os.pathsep.join([str(TARGET.parents[1]), str(TARGET.parent)]),
+        }  # fmt: skip
 
     def rows(self) -> list[dict[str, Any]]:
         """What the target got, in order."""

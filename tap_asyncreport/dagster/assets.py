@@ -181,7 +181,7 @@ class Workshop:
 
     def _add_partitions(self, context: dg.AssetExecutionContext, parent: Stream, child: Stream, named: Named) -> None:
         """The child's partitions are what this stream's records name; what was known stays where not all were read."""
-        records = {parent.name: named.values[parents_of(child)[parent.name]]}
+        records = {parent.name: named.values[parents_of(child)[parent.name]].values()}
         if set(parents_of(child)) - set(records):
             return
         values = listed_values(self.loaded, child, records)

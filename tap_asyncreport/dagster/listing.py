@@ -68,7 +68,7 @@ class Named:
 
     def __init__(self, stream: str, columns: Iterable[str]) -> None:
         self._start = f'{{"type":"RECORD","stream":{json.dumps(stream)}'.encode()
-        self.values: dict[str, dict[Any, None]] = {column: {} for column in columns}
+        self.values: dict[str, dict[str, Any]] = {column: {} for column in columns}
 
     def look(self, block: bytes) -> None:
         """Sees whole lines."""
@@ -77,4 +77,4 @@ class Named:
                 record = json.loads(line)["record"]
                 for column, values in self.values.items():
                     if record.get(column) is not None:
-                        values[record[column]] = None
+                        values.setdefault(json.dumps(record[column]), record[column])

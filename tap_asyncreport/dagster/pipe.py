@@ -104,8 +104,8 @@ class Pipe:
         if self.tap.poll() is None:
             self.tap.send_signal(signal.SIGTERM)
 
-    def lines(self) -> Iterator[Said]:
-        """Everything that is said, as it comes, until both have ended."""
+    def lines(self) -> Iterator[Said | None]:
+        """Everything that is said, as it comes, until both have ended; None now and then while nothing is."""
         ended_at: float | None = None
         while self._open:
             try:
@@ -116,6 +116,7 @@ class Pipe:
                     ended_at = now if ended_at is None else ended_at
                 if now > self._deadline or (ended_at is not None and now > ended_at + TAIL_WITHIN):
                     return
+                yield None
                 continue
             if said is None:
                 self._open -= 1

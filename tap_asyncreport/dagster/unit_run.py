@@ -28,7 +28,7 @@ from tap_asyncreport.dagster.commands import (
 )
 from tap_asyncreport.dagster.parts import Part, joined
 from tap_asyncreport.dagster.pipe import Command, Pipe, Said, Source
-from tap_asyncreport.dagster.unit_state import Place, UnitState
+from tap_asyncreport.dagster.unit_state import Place, Superseded, UnitState
 
 LAST_LINES = 30
 HOPELESS = frozenset({77, 78})  # the login, the configuration: trying again changes nothing
@@ -76,10 +76,8 @@ class UnitRun:
             state = UnitState.read(self.plant.place, f"{self.name}.json", self.clock)
             report = self._report_in(Path(folder))
             tap, target = self._commands(UnitFiles(Path(folder), report, state.given()), state)
-            try:
-                codes = self._work(tap, target, state)
-            finally:
-                state.save()
+            codes = self._work(tap, target, state)
+            state.save()
             told = _report(report)
             if any(codes):
                 raise self._failure(codes, told)
@@ -112,19 +110,27 @@ class UnitRun:
     def _work(self, tap: Command, target: Command | None, state: UnitState) -> tuple[int, int]:
         with Pipe(tap, target, self.clock, self.look) as pipe:
             try:
-                for said in pipe.lines():
-                    self._hear(said, state)
+                self._listen(pipe, state)
+            except Superseded:  # both are killed, and the jobs live
+                raise
             except BaseException:
                 pipe.interrupt()
                 with suppress(dg.DagsterExecutionInterruptedError):
-                    for said in pipe.lines():
-                        self._hear(said, state)
+                    self._listen(pipe, state)
+                    state.save()
                 raise
             code = pipe.tap.poll()
             target_code = 0 if pipe.target is None else pipe.target.poll()
         return (1 if code is None else code), (1 if target_code is None else target_code)
 
     # -- what both say
+
+    def _listen(self, pipe: Pipe, state: UnitState) -> None:
+        for said in pipe.lines():
+            if said is None:
+                state.beat()
+            else:
+                self._hear(said, state)
 
     def _hear(self, said: Said, state: UnitState) -> None:
         if said.source is Source.TAP_STATE:

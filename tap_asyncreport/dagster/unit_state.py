@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.dagster.parts import Part
-from tap_asyncreport.errors import StateError
+from tap_asyncreport.errors import StateError, TapError
 from tap_asyncreport.finished import Finished, joined, read_spans
 from tap_asyncreport.job import partition_key
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 State = Mapping[str, Any]
 EVERY = 5.0  # seconds between two writes that no new job asks for
+
+
+class Superseded(TapError):  # noqa: N818
+    """Another worker has taken the unit over: it goes on with our jobs, so that we leave them alone."""
 
 
 class Place:
@@ -68,7 +73,8 @@ class Place:
 class UnitState:
     """What is known of a unit: the last STATE of the tap, and the last that the target said it has.
 
-    `write` is called as soon as a job is known that was not, and else now and then; `save` at the end.
+    It is written as soon as a job is known that was not, else now and then, and when `save` is called. Whoever reads it
+    has taken the unit over: any other worker that is still at it learns so by Superseded.
     """
 
     place: Place
@@ -76,6 +82,7 @@ class UnitState:
     clock: Clock
     said: State = field(default_factory=dict)
     confirmed: State = field(default_factory=dict)
+    _mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     _jobs: frozenset[str] = frozenset()
     _saved_at: float = 0.0
     _is_saved: bool = True
@@ -85,7 +92,7 @@ class UnitState:
         """As an earlier worker left it; raises StateError."""
         kept = place.read(name)
         found = cls(place, name, clock, kept.get("said") or {}, kept.get("confirmed") or {})
-        found._jobs = frozenset(job["id"] for job in _jobs(found.said))
+        found._write()
         return found
 
     def given(self) -> dict[str, Any]:
@@ -110,25 +117,38 @@ class UnitState:
     def hear(self, said: State) -> None:
         """The tap's STATE as it comes."""
         self.said, self._is_saved = said, False
-        jobs = frozenset(str(job.get("id")) for job in _jobs(said))
-        if jobs - self._jobs or self.clock.monotonic() - self._saved_at > EVERY:
+        if _ids(said) - self._jobs:
             self.save()
+        self.beat()
 
     def hear_target(self, confirmed: State) -> None:
         """The STATE that a target prints once it has what came before it."""
         self.confirmed, self._is_saved = confirmed, False
 
+    def beat(self) -> None:
+        """Now and then writes what is known, and looks whether the unit is still ours; raises Superseded."""
+        if self.clock.monotonic() - self._saved_at > EVERY:
+            self._check()
+            self._write()
+
     def save(self) -> None:
-        """Writes what is known, where it is not written yet."""
-        if self._is_saved:
-            return
-        self.place.write(self.name, {"said": self.said, "confirmed": self.confirmed})
-        self._jobs, self._is_saved = frozenset(str(job.get("id")) for job in _jobs(self.said)), True
-        self._saved_at = self.clock.monotonic()
+        """Writes what is known, where it is not written yet; raises Superseded."""
+        if not self._is_saved:
+            self._check()
+            self._write()
 
     def remove(self) -> None:
         """The unit is finished, which is Dagster's to know."""
+        self._check()
         self.place.remove(self.name)
+
+    def _check(self) -> None:
+        if self.place.read(self.name).get("worker") not in (None, self._mark):
+            raise Superseded(f"another worker has taken {self.name.removesuffix('.json')} over")
+
+    def _write(self) -> None:
+        self.place.write(self.name, {"worker": self._mark, "said": self.said, "confirmed": self.confirmed})
+        self._jobs, self._is_saved, self._saved_at = _ids(self.said), True, self.clock.monotonic()
 
 
 def _lanes(state: State) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -139,8 +159,8 @@ def _lanes(state: State) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]
             yield stream, partition.get("context") or {}, partition
 
 
-def _jobs(state: State) -> list[dict[str, Any]]:
-    return [job for _, _, lane in _lanes(state) for job in lane.get("jobs") or []]
+def _ids(state: State) -> frozenset[str]:
+    return frozenset(str(job.get("id")) for _, _, lane in _lanes(state) for job in lane.get("jobs") or [])
 
 
 def _lane(state: dict[str, Any], stream: str, context: Mapping[str, Any]) -> dict[str, Any]:
