@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
+import re
+import runpy
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,7 @@ if "CI" not in os.environ:
 import dagster as dg
 from dagster_kit import TARGET, Plant
 
-from tap_asyncreport.dagster import partitions_job_from
+from tap_asyncreport.dagster import Meltano, assets_from, partitions_job_from
 from tap_asyncreport.errors import ConfigurationError
 
 ACCOUNTS = [{"name": "account", "values": [7, 8]}]
@@ -261,3 +265,34 @@ def test_partitions_of_time_are_the_streams_steps(
 def test_a_stream_without_a_start_is_told_before_anything_runs(tmp_path: Path) -> None:
     with FakeApi() as api, pytest.raises(ConfigurationError, match="no start"):
         plant(tmp_path, api, stream(incremental={"step": "1d", "format": "date", "max_history": "30d"})).assets()
+
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def test_the_example_project_reads_a_month_and_plans_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = shutil.copytree(DOCS / "dagster_example", tmp_path / "project")
+    target = tmp_path / "target-jsonl"
+    target.write_text(f'#!/bin/sh\nexec {sys.executable} {TARGET} {tmp_path}/rows.jsonl\n')
+    target.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    found = runpy.run_path(str(here / "definitions.py"))
+    run = dg.materialize(found["weather"], partition_key="2012-02-01", raise_on_error=False)
+    with dg.build_schedule_context(repository_def=found["defs"].get_repository_def()) as context:
+        (night,) = found["nightly"].evaluate_tick(context).run_requests
+
+    assert run.success
+    assert 29 == len((tmp_path / "rows.jsonl").read_text().splitlines())
+    assert "2015-12-01" == night.partition_key
+    assert 48 == len(found["weather"][0].partitions_def.get_partition_keys())
+
+
+def test_the_calls_of_the_page_are_right() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / "dagster.md").read_text(), re.M | re.S)
+    assert 2 == len(blocks)
+    for block in blocks:
+        called: list[inspect.BoundArguments] = []
+        program = re.sub(r"^from tap_asyncreport.dagster import .*$", "", block, flags=re.M)
+        bind = inspect.signature(assets_from).bind
+        exec(program, {"Meltano": Meltano, "assets_from": lambda *given, **named: called.append(bind(*given, **named))})
+        assert 1 == len(called)

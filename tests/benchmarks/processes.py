@@ -2,7 +2,7 @@
 
     python tests/benchmarks/processes.py [JOBS] [SECONDS]
 
-48 jobs of 2 seconds each unless told otherwise. The API runs as many jobs as it is asked for; every process has one
+40 jobs of 5 seconds each unless told otherwise. The API runs as many jobs as it is asked for; every process has one
 alive at a time. Prints the wall times, their ratio, and whether rows and state are the same.
 """
 
@@ -55,7 +55,7 @@ def part(number: int, days: int) -> str:
 
 
 def main() -> None:
-    days, seconds = int(sys.argv[1]) if sys.argv[1:] else 48, float(sys.argv[2]) if sys.argv[2:] else 2.0
+    days, seconds = int(sys.argv[1]) if sys.argv[1:] else 40, float(sys.argv[2]) if sys.argv[2:] else 5.0
 
     def script(job: FakeJob, k: int) -> str:
         return "DONE" if time.monotonic() - job.made_at >= seconds else "RUNNING"
