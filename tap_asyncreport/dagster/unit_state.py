@@ -123,7 +123,10 @@ class UnitState:
 
     def hear_target(self, confirmed: State) -> None:
         """The STATE that a target prints once it has what came before it."""
+        is_news = _bookmarks(confirmed) != _bookmarks(self.confirmed)
         self.confirmed, self._is_saved = confirmed, False
+        if is_news:  # what was not written when we die is read again
+            self.save()
 
     def beat(self) -> None:
         """Now and then writes what is known, and looks whether the unit is still ours; raises Superseded."""
@@ -161,6 +164,10 @@ def _lanes(state: State) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]
 
 def _ids(state: State) -> frozenset[str]:
     return frozenset(str(job.get("id")) for _, _, lane in _lanes(state) for job in lane.get("jobs") or [])
+
+
+def _bookmarks(state: State) -> list[tuple[str, Any, Any]]:
+    return [(stream, lane.get("until"), lane.get("finished")) for stream, _, lane in _lanes(state)]
 
 
 def _lane(state: dict[str, Any], stream: str, context: Mapping[str, Any]) -> dict[str, Any]:
