@@ -4,8 +4,9 @@
 
 30 days, 10 partitions in one run (0: all), 8 kills unless told otherwise. The daemon, its queue, its run retries and its
 monitoring are Dagster's own; every run has a worker process, which starts the tap and a target. At random moments a
-worker is killed (SIGKILL) or ended (SIGTERM), or the tap below it. At the end no row is missing from the
-target, which only appends (a row may be there twice where a worker died between its writing and saying so), never more than 5 jobs were alive over all processes, no window was created twice while a job of it lived, and none is left.
+worker is killed (SIGKILL) or ended (SIGTERM), or the tap below it. At the end no row is missing from the target, which
+only appends (a row may be there twice where a worker died between its writing and saying so), never more than 5 jobs
+were alive over all processes, no window was created twice while a job of it lived, and none is left.
 """
 
 from __future__ import annotations
