@@ -47,6 +47,8 @@ class Project:
                         "settings": [
                             {"name": "base_url"}, {"name": "streams", "kind": "array"},
                             {"name": "secrets", "kind": "object", "sensitive": True},
+                            {"name": "only", "kind": "array"}, {"name": "run_report"},
+                            {"name": "max_concurrent_jobs", "kind": "integer"},
                         ],
                         "commands": {"check": "check --config ENV"},
                         "config": settings,

@@ -6,6 +6,7 @@ import json
 import posixpath
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,9 +65,8 @@ class Place:
 
     def remove(self, name: str) -> None:
         """Nothing is under that name any more."""
-        path = posixpath.join(self._root, name)
-        if self._files.exists(path):
-            self._files.rm_file(path)
+        with suppress(FileNotFoundError):
+            self._files.rm_file(posixpath.join(self._root, name))
 
 
 @dataclass
