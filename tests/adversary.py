@@ -74,7 +74,7 @@ class Adversary(Rules):
         for name, budget in self.setting.budgets.items():
             self.run.add_stream(name, budget)
         plans = {name: self._plan(name) for name in self.setting.budgets}
-        for stale in [entry for _, _, stale in plans.values() for entry in stale]:
+        for stale in [entry for _, _, entries in plans.values() for entry in entries]:
             self.put_down.add(str(stale.id))
             written = stale.id in self.kept.written
             self.run.discard_job(stale.unit.stream, stale.unit, stale, alive=not written, now=self.now)

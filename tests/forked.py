@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from process import Outcome, Process
+from process import Process
 
 PARENT = """
 import json, os, sys, traceback

@@ -415,7 +415,7 @@ def test_each_missing_secret_is_told_once_and_only_where_secrets_are_required(to
 def test_nothing_from_under_an_authenticator_is_ever_shown(told: Told, authenticator: Any) -> None:
     broken = json.dumps({"base_url": "x", "nope": 1, "authenticator": authenticator, "streams": [{"name": "a", "creation_requester": "POST /x", "polling_requester": {"request": "GET /x", "authenticator": authenticator}, "download_retriever": "GET /x"}]})
     text = told(broken, "tap.json")
-    shown = {key for key in (authenticator if isinstance(authenticator, dict) else ())}
+    shown = set(authenticator if isinstance(authenticator, dict) else ())
     assert CANARY not in text or CANARY in shown
 
 
@@ -434,7 +434,7 @@ def test_a_secrets_value_is_hidden_wherever_it_was_written_again(told: Told) -> 
 
 @pytest.mark.promise(26)
 def test_secrets_of_the_wrong_kind_are_not_shown(told: Told) -> None:
-    assert f"tap.yaml:8:1: secrets: it must be a mapping, not text" == told(BASE + f"secrets: {CANARY}\n")
+    assert "tap.yaml:8:1: secrets: it must be a mapping, not text" == told(BASE + f"secrets: {CANARY}\n")
     assert CANARY not in told(BASE + f"secrets: [{CANARY}]\n")
     assert CANARY not in told(BASE + f"secrets: {{a: {CANARY}, a: {CANARY}}}\n")
     assert CANARY not in told(BASE + f"secrets: {{a: {CANARY}: b}}\n")

@@ -293,6 +293,9 @@ def test_the_calls_of_the_page_are_right() -> None:
     for block in blocks:
         called: list[inspect.BoundArguments] = []
         program = re.sub(r"^from tap_asyncreport.dagster import .*$", "", block, flags=re.M)
-        bind = inspect.signature(assets_from).bind
-        exec(program, {"Meltano": Meltano, "assets_from": lambda *given, **named: called.append(bind(*given, **named))})
+
+        def call(*given: Any, calls: list[inspect.BoundArguments] = called, **named: Any) -> None:
+            calls.append(inspect.signature(assets_from).bind(*given, **named))
+
+        exec(program, {"Meltano": Meltano, "assets_from": call})
         assert 1 == len(called)

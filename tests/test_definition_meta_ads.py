@@ -139,7 +139,7 @@ def test_a_dead_token_ends_with_77_and_a_failure_tells_why(tap: Process) -> None
 
 def test_runs_may_be_polled_in_a_batch(tap: Process) -> None:
     polling = {
-        "request": f"POST {{{{ vars.graph_url }}}}/",
+        "request": "POST {{ vars.graph_url }}/",
         "form": {"batch": "[{% for job in jobs %}{{ ',' if not loop.first }}{\"method\": \"GET\", \"relative_url\": \"v25.0/{{ job.id }}\"}{% endfor %}]"},
         "batch": 50,
         "select": "$[?(@.body =~ '\"id\": \"{{ job.id }}\"')].body",

@@ -12,7 +12,7 @@ import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.salesforce_bulk import SalesforceBulk
-from wire import Cut, Reply, json_reply
+from wire import Cut, json_reply
 
 ALL = ["accounts", "contacts", "leads", "opportunities", "cases", "users"]
 

@@ -56,7 +56,7 @@ LINKS = {
     "microsoft_ads": timedelta(minutes=5),
     "pinterest": timedelta(minutes=5),
 }
-WAITS = dict.fromkeys(("meta_ads", "microsoft_ads", "yandex_direct"), {"throttle_wait": 0.01})
+WAITS = {name: {"throttle_wait": 0.01} for name in ("meta_ads", "microsoft_ads", "yandex_direct")}
 STATIC = {
     "meta_ads",
     "qualtrics",

@@ -273,7 +273,7 @@ SHA, MD5 = hashlib.sha256(CSV.encode()).hexdigest(), hashlib.md5(CSV.encode()).h
 )
 def test_expected_sizes_and_hashes(tmp_path: Path, expect: Any, answer: Any, good: bool) -> None:
     headers = {"Content-MD5": base64.b64encode(bytes.fromhex(MD5)).decode(), "ETag": f'"{MD5}"'}
-    outcome, files, it = downloaded(Reply(200, CSV, headers), tmp_path, answer, expect=expect)
+    outcome, files, _it = downloaded(Reply(200, CSV, headers), tmp_path, answer, expect=expect)
     assert (Means.OK if good else Means.RETRY, 1 if good else 0) == (outcome.means, len(files))
     if not good:
         assert isinstance(outcome.error, TransferError)

@@ -154,7 +154,7 @@ def test_a_rule_that_says_empty_ends_the_pages(tmp_path: Path) -> None:
     ],
 )
 def test_a_page_that_repeats_the_one_before_is_an_error(tmp_path: Path, paginator: Any, said: str) -> None:
-    outcome, texts, _ = paged(tmp_path, paginator, lambda _: json_reply(["same"]))
+    outcome, _texts, _ = paged(tmp_path, paginator, lambda _: json_reply(["same"]))
     assert (Means.FAIL, f"downloading: {said}") == (outcome.means, outcome.error.message)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from fake_api import FakeApi, FakeJob, Hang, Reply, Request
 from lives import DAY, Death, by_job, days, ended_well, one_by_one, polled, story
-from process import Outcome
 from test_sync import ROWS, typed
 from warm import WarmProcess
 

@@ -219,7 +219,7 @@ streams:
     polling_requester: GET /jobs/{{ job.id }}
     download_retriever: {request: "GET /jobs/{{ job.id }}/file", params: {at: "{{ now | iso }}"}}
 """
-KEY = generate_private_key(65537, 1024)  # noqa: S505 - as small as may be: it guards nothing
+KEY = generate_private_key(65537, 1024)
 
 
 @pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])

@@ -15,6 +15,7 @@ from tap_asyncreport.reporting.calls import StepCalls, quantile
 from tap_asyncreport.reporting.lanes import MOST_SPANS, Lane, LaneEnd, Phase, Span
 from tap_asyncreport.reporting.words import duration, number, size
 from tests.told import Told, day, exchange, failed, ledger
+import itertools
 
 
 def spans(lane: Lane) -> list[tuple[str, float, float]]:
@@ -143,7 +144,7 @@ def test_any_order_of_events_is_taken(steps: list[tuple[JobEventKind, float, boo
     for lane in book.lanes:
         covered = lane.spans_until(at + 1)
         assert all(span.start <= span.end for span in covered)
-        assert all(one.end == two.start for one, two in zip(covered, covered[1:], strict=False))
+        assert all(one.end == two.start for one, two in itertools.pairwise(covered))
     closing_table(book)
 
 

@@ -86,8 +86,8 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, code: int) -> None:
             pass
 
     with pytest.raises(SpoolError, match="no space left for downloaded files in .*, which holds 0 bytes") as caught, piece:
-        piece._file.close()  # noqa: SLF001
-        piece._file = FullDisk()  # noqa: SLF001
+        piece._file.close()
+        piece._file = FullDisk()
         piece.write(b"x", ROOMY)
     assert "free some space, point `spool.directory` at a larger disk, or lower `spool.max_bytes`" == caught.value.hint
     assert 0 == spool.used
@@ -114,7 +114,7 @@ def test_closing_under_a_running_download_leaves_nothing_and_may_be_repeated(tmp
                 closed.wait(10)
                 piece.write(b"two", ROOMY)
             spool.piece()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             failures.append(error)
 
     thread = threading.Thread(target=download)

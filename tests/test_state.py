@@ -268,7 +268,7 @@ def test_a_message_is_always_what_a_plain_dictionary_would_say(changes: list[tup
         elif kind == "echo":
             book = StateBook.read(echo(book), readings)
         listed = echo(book)["bookmarks"].get("orders", {}).get("partitions", [])
-        assert {key: at for key, at in bookmarks.items()} == {
+        assert dict(bookmarks.items()) == {
             partition_key(each["context"]): datetime.fromisoformat(each["until"]) for each in listed if "until" in each
         }
         assert {key: ids for key, ids in jobs.items() if ids} == {

@@ -208,7 +208,7 @@ def test_a_state_without_a_bookmark_for_the_stream_starts_at_the_start(state: An
 )
 def test_bookmarks_of_partitions_are_read(partition: dict[str, Any], state: Any) -> None:
     assert JAN_30 == until(state, partition)
-    assert until(state, {name: "9" for name in partition}) is None
+    assert until(state, dict.fromkeys(partition, "9")) is None
 
 
 @pytest.mark.parametrize(

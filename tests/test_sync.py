@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_api import FakeApi, Reply
+from fake_api import FakeApi
 from process import Process
 
 COLUMNS = {"date": "date", "campaign": "integer", "clicks": "integer", "cost": "number"}

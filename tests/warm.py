@@ -145,7 +145,7 @@ def become(order: Mapping[str, Any]) -> None:
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
-    raw = open(1, "wb", buffering=0, closefd=False)  # noqa: SIM115 - as the interpreter opens it
+    raw = open(1, "wb", buffering=0, closefd=False)
     buffer = raw if order["env"].get("PYTHONUNBUFFERED") else io.BufferedWriter(raw)
     sys.stdout = io.TextIOWrapper(buffer, write_through=buffer is raw)  # type: ignore[type-var]
     sys.argv = ["tap-asyncreport", *order["arguments"]]
@@ -165,7 +165,7 @@ if __name__ == "__main__":
     ordered = serve()
     if ordered is not None:
         become(ordered)
-        exec(ordered["changes"])  # noqa: S102
+        exec(ordered["changes"])
         from tap_asyncreport.cli import main
 
         main()

@@ -20,13 +20,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from orchestra import add, days, unit  # noqa: E402
+from orchestra import add, days, unit
 
-from tap_asyncreport.clock import SystemClock  # noqa: E402
-from tap_asyncreport.job import Job, JobStatus, Means, Outcome  # noqa: E402
-from tap_asyncreport.orchestrator import Orchestrator  # noqa: E402
-from tap_asyncreport.orchestrator.budgets import Budget  # noqa: E402
-from tap_asyncreport.runner import Runner  # noqa: E402
+from tap_asyncreport.clock import SystemClock
+from tap_asyncreport.job import Job, JobStatus, Means, Outcome
+from tap_asyncreport.orchestrator import Orchestrator
+from tap_asyncreport.orchestrator.budgets import Budget
+from tap_asyncreport.runner import Runner
 
 LATENCY = 0.005
 OK, BUSY = Outcome(Means.OK), Outcome(Means.BUSY)

@@ -57,7 +57,7 @@ def floor(port: str, count: str) -> None:
 
     with requests.Session() as session:
         for i in range(int(count)):
-            session.get(f"http://127.0.0.1:{port}/files/{i}", timeout=10).content
+            session.get(f"http://127.0.0.1:{port}/files/{i}", timeout=10)
 
 
 def main() -> None:

@@ -52,7 +52,7 @@ class Qualtrics(Simulator):
     page_size    surveys on a page of the list
     """
 
-    TOKEN = "0a1b2c3d4e5f6g7h8i9j"  # noqa: S105
+    TOKEN = "0a1b2c3d4e5f6g7h8i9j"
 
     def __init__(
         self,
