@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import metrics
+from singer_sdk.exceptions import MappingError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.streams.core import Stream
 
 from tap_asyncreport.decoding import schema_of
+from tap_asyncreport.errors import DecodeError
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.streams import Stream as StreamConfig
@@ -116,7 +118,13 @@ class ReportStream(Stream):
         return same and not maps[0].flattening_enabled
 
     def _write_record_message(self, record: Any) -> None:
-        for message in self._generate_record_messages(record):
+        try:
+            messages = list(self._generate_record_messages(record))
+        except MappingError as error:
+            said = f"{error} ({error.__cause__})" if error.__cause__ else str(error)
+            said, hint = f"the stream map cannot be applied: {said}", f"see `stream_maps.{self.name}`"
+            raise DecodeError(said, hint=hint) from error
+        for message in messages:
             message.time_extracted = self._extracted_at
             self._tap.write_message(message)
 

@@ -16,6 +16,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.tap_base import Tap
 
+from tap_asyncreport.catalog import keep_keys
 from tap_asyncreport.config.loading import Loaded, load
 from tap_asyncreport.errors import Interrupted, StateError, TapError
 from tap_asyncreport.foreign_state import state_in
@@ -27,6 +28,7 @@ from tap_asyncreport.telling import Telling
 
 if TYPE_CHECKING:
     import click
+    from singer_sdk.singerlib import Catalog
 
     from tap_asyncreport.config.sources import Sources
     from tap_asyncreport.run import Run
@@ -89,6 +91,15 @@ class TapAsyncReport(Tap):
     def discover_streams(self) -> Sequence[ReportStream]:
         """The configured streams; no call is made."""
         return [ReportStream(self, config) for config in self.loaded.settings.streams]
+
+    @property
+    def input_catalog(self) -> Catalog | None:
+        """The catalog that was given; what it leaves open of keys is as configured, and keys are always selected."""
+        catalog: Catalog | None = super().input_catalog
+        for stream in self.loaded.settings.streams if catalog is not None else ():
+            if catalog is not None and (entry := catalog.get_stream(stream.name)) is not None:
+                keep_keys(entry, stream.primary_keys, stream.replication_key)
+        return catalog
 
     @property
     def streams(self) -> dict[str, Any]:

@@ -205,6 +205,10 @@ def test_a_schema_that_cannot_be_read(told: Told) -> None:
         ("columns: {a: int}", "columns.a: it must be string, integer, number, decimal, boolean, date, date-time, object or array, not `int`\n    try: did you mean `integer`?"),
         ("columns: {a: {}}", "columns.a.type: it is missing\n    try: for example `type: \"integer\"`"),
         ("columns: {a: string, B: string, A: string}", "columns.A: the columns `a` and `A` differ in case only; most targets cannot hold both\n    try: rename one with `source`"),
+        (
+            "decode: {header: {match: [a], skip_after: 1}, skip_after: 2}",
+            "decode: `skip_after` stands twice, with different numbers; keep the one within `header`",
+        ),
         ("columns: {x: string}\n    schema: {}", "streams.orders: `columns` and `schema` say the same thing; keep one"),
         ("columns: {order_id: string}\n    primary_keys: [orderid]", "primary_keys.0: there is no column `orderid`; declared are order_id\n    try: did you mean `order_id`?"),
         ("columns: {day: date}\n    replication_key: date", "replication_key: there is no column `date`; declared are day"),

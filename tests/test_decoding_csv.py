@@ -183,7 +183,11 @@ def test_a_header_that_is_nowhere_is_an_error_that_quotes_the_beginning() -> Non
 
 
 @pytest.mark.promise(15)
-@pytest.mark.parametrize("decode", [{"skip_after": 2}, {"header": {"skip_after": 2}}, {"header": {"match": ["End"], "skip_after": 2}}])
+@pytest.mark.parametrize("decode", [
+    {"skip_after": 2}, {"header": "first", "skip_after": 2}, {"header": {"skip_after": 2}},
+    {"header": {"match": ["End"]}, "skip_after": 2}, {"header": {"match": ["End"], "skip_after": 2}},
+    {"header": {"match": ["End"], "skip_after": 2}, "skip_after": 2},
+])
 def test_extra_header_rows_are_records_not_lines(decode: dict) -> None:
     body = 'Start,End,Q1\n"Start Date","End Date","How, exactly?\nsecond line"\n"{""ImportId"":""a""}",x,y\n1,2,3\n'
     assert [{"Start": "1", "End": "2", "Q1": "3"}] == rows(body, decode={"format": "csv", **decode})

@@ -42,7 +42,7 @@ class Header(Model):
     """The header is the first row that holds all these columns."""
 
     match: list[str] = Field([], description="Column names; none: the first row.", examples=[["Date", "Clicks"]])
-    skip_after: int = Field(0, ge=0, description="Extra header rows after it.", examples=[2])
+    skip_after: int = Field(0, ge=0, description="Extra header rows after it, which hold no data.", examples=[2])
 
 
 class Explode(Model):
@@ -84,7 +84,9 @@ class Decode(Model):
     quote_char: str | None = Field('"', max_length=1, description="Quote; null turns quoting off.", examples=["'"])
     escape_char: str | None = Field(None, max_length=1, description="Escape.", examples=["\\"])
     header: HeaderAt = Field("first", description="Where the column names stand.", examples=[{"match": ["Date"]}])
-    skip_after: int = Field(0, ge=0, description="Extra header rows after the header.", examples=[2])
+    skip_after: int = Field(
+        0, ge=0, description="`header.skip_after`, where `header` is a word: extra rows after the header.", examples=[2]
+    )
     skip_rows_where: dict[str, str] = Field(
         {}, description="Rows left out: column to regular expression.", examples=[{"Date": "^Total"}]
     )
@@ -116,6 +118,17 @@ class Decode(Model):
             words = {key: "null" for key in ("short_rows", "non_finite") if key in value and value[key] is None}
             return {**value, **words}
         return value
+
+    @model_validator(mode="after")
+    def _one_skip(self) -> Decode:
+        if isinstance(self.header, Header) and self.skip_after and self.header.skip_after not in (0, self.skip_after):
+            raise ValueError("`skip_after` stands twice, with different numbers; keep the one within `header`")
+        return self
+
+    @property
+    def extra_header_rows(self) -> int:
+        """How many rows after the header are no data."""
+        return (self.header.skip_after if isinstance(self.header, Header) else 0) or self.skip_after
 
 
 class Expect(Model):

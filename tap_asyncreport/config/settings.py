@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from tap_asyncreport.config.authenticators import Authentication, TopAuthentication
 from tap_asyncreport.config.only import Only, parts_of
@@ -144,3 +144,10 @@ class Settings(Model):
     emit_activate_version_messages: bool | None = Field(
         None, description="The SDK's ACTIVATE_VERSION messages for full tables.", examples=[True]
     )
+
+    @model_validator(mode="after")
+    def _one_word_for_unknown_columns(self) -> Settings:
+        """What holds for all streams stands on each, so that schemas and records cannot differ over it."""
+        said = {"unknown_columns": self.unknown_columns}
+        self.streams[:] = [one if one.unknown_columns else one.model_copy(update=said) for one in self.streams]
+        return self

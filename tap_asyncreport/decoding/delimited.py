@@ -98,9 +98,6 @@ class Delimited:
     def header(self) -> list[str]:
         """The column names, each once, after which the data begins; empty where there is no data at all."""
         how = self._decode.header
-        extra = self._decode.skip_after
-        if isinstance(how, Header):
-            extra = how.skip_after or extra
         if how == "none":
             names = list(self._given or [])
             if not names and (self._pending or self._fill()):
@@ -110,7 +107,7 @@ class Delimited:
             names = self._match(how.match) if isinstance(how, Header) and how.match else self._take()
             if names and self._given is not None:
                 names = self._renamed(names, line)
-        for _ in range(extra):
+        for _ in range(self._decode.extra_header_rows):
             self._take()
         return self._distinct(names)
 

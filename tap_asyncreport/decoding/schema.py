@@ -25,7 +25,8 @@ def schema_of(stream: Stream) -> dict[str, Any]:
     """What every record of the stream is valid against: columns, added columns, partitions; all may be null.
 
     Where nothing is declared, only keys and what the context adds are listed, and other properties are strings for
-    tables (CSV, TSV, XLSX), and anything for other formats. Raises ConfigurationError for a schema file that cannot be
+    tables (CSV, TSV, XLSX), and anything for other formats; so are columns that are included without being declared,
+    whatever a declared schema says of others. Raises ConfigurationError for a schema file that cannot be
     read, and for names that differ in case only.
     """
     declared = read_schema(stream)
@@ -41,7 +42,7 @@ def schema_of(stream: Stream) -> dict[str, Any]:
         open_ended = stream.columns is None or stream.unknown_columns == "include"
     rest = _undeclared(stream)
     if open_ended:
-        schema.setdefault("additionalProperties", rest or True)
+        schema["additionalProperties"] = rest or True
     for name in [*_added(stream), *_keys(stream)]:
         properties.setdefault(name, deepcopy(rest) if rest and name not in _added(stream) else {"type": list(ANY_TYPE)})
     collide(list(properties), stream.name)
