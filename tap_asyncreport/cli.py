@@ -21,8 +21,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     is_process = argv is None
     if is_process:
         _hear(_end_at_once)
-    from tap_asyncreport.telling import Telling
+    from tap_asyncreport.telling import Telling, without_odd_levels
 
+    for warning in without_odd_levels(os.environ):
+        sys.stderr.write(warning + "\n")
     arguments = list(sys.argv[1:] if argv is None else argv)
     telling = Telling()
     first = arguments[0] if arguments else ""

@@ -268,7 +268,7 @@ class TapAsyncReport(Tap):
             catalog=_catalog_in(catalog),
         )
         if state is not None:
-            tap.load_state(state_in(state.read(), state.name))
+            tap.load_state(state_in(_text_of(state, "state"), state.name))
         sys.exit(tap.sync())
 
 
@@ -293,11 +293,20 @@ class Files(dict[str, Any]):
         self.env = env
 
 
+def _text_of(file: Any, what: str) -> str:
+    try:
+        text: str = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise StateError(f"the {what} given in {file.name} cannot be read: {said}") from None
+    return text
+
+
 def _catalog_in(file: Any) -> dict[str, Any] | None:
     """The catalog given on the command line; an empty file counts as none."""
     if file is None:
         return None
-    text = file.read()
+    text = _text_of(file, "catalog")
     try:
         value = json.loads(text) if text.strip() else {}
     except ValueError as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,28 @@ from tap_asyncreport.http.redaction import Redactor
 
 INTERRUPTED = 130
 LEVELS = ("TAP_ASYNCREPORT_LOGLEVEL", "LOGLEVEL")
+_NAMES = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _PACKAGE = Path(__file__).parent
 
 
 def log_level(environ: Mapping[str, str] | None = None) -> str:
-    """The log level that the environment asks for, in capitals; INFO where it says nothing."""
+    """The log level that the environment asks for, in capitals; INFO where it says nothing, or no level that exists."""
     environ = os.environ if environ is None else environ
-    return next((level.upper() for name in LEVELS if (level := environ.get(name))), "INFO")
+    return next((level.upper() for name in LEVELS if (level := environ.get(name)) and _is_level(level)), "INFO")
+
+
+def without_odd_levels(environ: MutableMapping[str, str]) -> list[str]:
+    """Takes the log levels that do not exist out of an environment; a warning for each that says anything."""
+    odd = {name: environ.pop(name) for name in LEVELS if name in environ and not _is_level(environ[name])}
+    return [
+        f"{name}: there is no log level {printable(level)!r}; it is one of {', '.join(_NAMES)}"
+        for name, level in odd.items()
+        if level
+    ]
+
+
+def _is_level(level: str) -> bool:
+    return level.upper() in logging.getLevelNamesMapping()
 
 
 class Telling:

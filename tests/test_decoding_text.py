@@ -137,3 +137,10 @@ def test_nul_characters_are_stripped_and_counted_or_an_error(data: bytes) -> Non
 @pytest.mark.promise(15)
 def test_nul_characters_may_be_kept_where_the_format_has_room_for_them() -> None:
     assert [{"id": "1", "n": "a\0b"}, {"id": "2", "n": "\0"}] == rows(b'id,n\n1,"a\0b"\n2,\0\n', decode={"nul": "keep"})
+
+
+@pytest.mark.promise(16)
+@pytest.mark.parametrize("text", ["a\nx\0y\n", "a\n\0\n", "a,b\n\0x,\0y\n", "a\n" + "x\0y\0z\0" * 4 + "z\n1\n"])
+def test_litter_of_nul_bytes_is_not_taken_for_wide_text(text: str) -> None:
+    """However short the text is: lines that end in one byte are no UTF-16."""
+    rows(text.encode())

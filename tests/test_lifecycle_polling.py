@@ -152,8 +152,8 @@ def test_an_answer_without_a_status_says_where_it_was_looked_for() -> None:
 
 def test_an_unknown_word_may_be_running_with_one_warning_per_word(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        outcomes = polled([{"status": "HELD"}, {"status": "HELD"}, {"status": "PARKED"}], {"status": {"unknown": "running"}})
-    assert [("running", "HELD"), ("running", "HELD"), ("running", "PARKED")] == [(o.status, o.word) for o in outcomes]
+        outcomes = polled([{"status": "HELD"}, {"status": "held"}, {"status": "PARKED"}], {"status": {"unknown": "running"}})
+    assert [("running", "HELD"), ("running", "held"), ("running", "PARKED")] == [(o.status, o.word) for o in outcomes]
     assert [
         "orders: the status 'HELD' is not known, and taken as running; see `status.mapping`",
         "orders: the status 'PARKED' is not known, and taken as running; see `status.mapping`",

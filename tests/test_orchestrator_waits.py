@@ -362,6 +362,7 @@ def test_the_budget_of_a_stream_is_what_its_configuration_says() -> None:
         Budget(
             max_concurrent=2,
             creation=Tries(9, 60.0, 2.0, 5.0),
+            target=Tries(3),
             download=Tries(3),
             aborts=True,
             deletes=True,

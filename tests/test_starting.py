@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +55,32 @@ def test_a_signal_that_whoever_started_us_ignores_is_ignored_while_we_start() ->
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30, check=False)
 
     assert 0 == run.returncode, run.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--discover"], ["plan"]])
+@pytest.mark.parametrize("name", ["TAP_ASYNCREPORT_LOGLEVEL", "LOGLEVEL"])
+def test_a_log_level_that_does_not_exist_is_a_warning_and_nothing_else(
+    name: str, arguments: list[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"definition": "demo"}))
+    script = STARTS.format(module="nothing", number=0, arguments=[*arguments, "--config", str(config)])
+    levels = {"TAP_ASYNCREPORT_LOGLEVEL": "", "LOGLEVEL": "", name: "LOUD"}
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False, env={**os.environ, **levels}
+    )
+
+    assert 0 == run.returncode, run.stderr
+    assert run.stderr.startswith(f"{name}: there is no log level 'LOUD'; it is one of DEBUG, INFO, ")
+
+
+@pytest.mark.parametrize("flag", ["--state", "--catalog"])
+def test_a_file_of_other_bytes_than_text_is_a_wrong_configuration(flag: str, tmp_path: Path) -> None:
+    config, given = tmp_path / "config.json", tmp_path / "given.json"
+    config.write_text(json.dumps({"definition": "demo"}))
+    given.write_bytes(b"\xff\xfe{")
+    script = STARTS.format(module="nothing", number=0, arguments=["--config", str(config), flag, str(given)])
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+
+    assert 78 == run.returncode, run.stderr
+    assert f"the {flag[2:]} given in {given} cannot be read: it is not UTF-8" == run.stderr.splitlines()[-1]

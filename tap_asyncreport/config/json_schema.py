@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
@@ -105,6 +105,16 @@ def _loosen(schema: JsonSchema, definitions: dict[str, JsonSchema]) -> None:
         "anyOf": [words, {"type": ["string", "number", "boolean", "null"]}]
     }
     definitions["StreamDefaults"] = defaults
+    for loosened in (schema, stream, defaults):
+        loosened["properties"] = _with_defaults(loosened["properties"], loosened["required"])
+
+
+def _with_defaults(properties: Mapping[str, JsonSchema], required: Sequence[str]) -> dict[str, JsonSchema]:
+    """The properties, where what need not be written, and stands nowhere else, is null."""
+    return {
+        key: described if "default" in described or key in required else {**described, "default": None}
+        for key, described in properties.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ _MARKS = (
 )
 _LOOK_BYTES = 4096
 _NUL_SHARE = 0.3
+_FEW_NULS = 1  # as many are litter, however short the text
 
 
 def encoding_of(stream: ByteStream, decode: Decode, charset: str | None) -> tuple[str, int]:
@@ -34,7 +35,7 @@ def encoding_of(stream: ByteStream, decode: Decode, charset: str | None) -> tupl
         if name:
             return _codec(name, key), 0
     odd, even = head[1::2].count(0), head[::2].count(0)
-    if len(head) > 1 and max(odd, even) > _NUL_SHARE * len(head) / 2:
+    if max(odd, even) > max(_FEW_NULS, _NUL_SHARE * len(head) / 2) and _ends_lines_wide(head):
         guess = "utf-16-le" if odd > even else "utf-16-be"
         raise DecodeError(
             "every other byte is NUL: this is UTF-16 or UTF-32 without a byte order mark",
@@ -42,6 +43,11 @@ def encoding_of(stream: ByteStream, decode: Decode, charset: str | None) -> tupl
             hint=f"set `decode.encoding`, for example to {guess}",
         )
     return "utf-8", 0
+
+
+def _ends_lines_wide(head: bytes) -> bool:
+    """Whether the line ends, where there are any, may be those of UTF-16 or UTF-32, which have a NUL beside them."""
+    return b"\n" not in head or b"\n\0" in head or b"\0\n" in head
 
 
 def _codec(name: str, key: str) -> str:

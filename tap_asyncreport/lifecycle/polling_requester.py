@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tap_asyncreport.config.status_words import classify
+from tap_asyncreport.config.status_words import classify, normal
 from tap_asyncreport.errors import JobError, ReportError
 from tap_asyncreport.http.reply import json_of
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
@@ -246,8 +246,8 @@ class PollingRequester:
 
     def _warn(self, word: str) -> None:
         with self._lock:
-            fresh = word not in self._warned
-            self._warned.add(word)
+            fresh = normal(word) not in self._warned
+            self._warned.add(normal(word))
         if fresh:
             stream = self._context.stream.name
             logger.warning("%s: the status %r is not known, and taken as running; see `status.mapping`", stream, word)

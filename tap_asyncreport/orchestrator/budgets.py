@@ -120,7 +120,7 @@ def budget_of(stream: Stream, settings: Settings) -> Budget:
         retry_wait=_seconds(jobs.retry_wait),
         creation=_tries(stream.creation_requester[-1].retry, jobs.creation_max_tries),
         polling=_tries(_retry(stream.polling_requester), None),
-        target=_tries(_retry(stream.download_target_requester), 10),
+        target=_tries(_retry(stream.download_target_requester) or stream.download_retriever.retry, 10),
         download=_tries(stream.download_retriever.retry, 10),
         aborts=stream.abort_requester is not None,
         deletes=stream.delete_requester is not None,
