@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tap_asyncreport.error_text import render
+from tap_asyncreport.error_text import Sources, place_of, render
 from tap_asyncreport.errors import ReportError, Where
 from tap_asyncreport.job import Job, JobEvent, Unit, partition_key
 from tap_asyncreport.reporting import (
@@ -24,6 +24,7 @@ from tap_asyncreport.reporting import (
 
 if TYPE_CHECKING:
     from tap_asyncreport.clock import Clock
+    from tap_asyncreport.http.calls import Call
     from tap_asyncreport.http.redaction import Redactor
     from tap_asyncreport.reporting.metrics import Emit
 
@@ -34,14 +35,30 @@ class Account:
     """Hears of everything on the main thread and tells it on stderr."""
 
     def __init__(
-        self, clock: Clock, now: datetime, redactor: Redactor, emit: Emit, page: str | None = None
+        self,
+        clock: Clock,
+        now: datetime,
+        redactor: Redactor,
+        emit: Emit,
+        *,
+        page: str | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self.ledger = RunLedger((clock.monotonic(), now), keep_lanes=page is not None)
         self._page = page
+        self._sources = sources
         self._clock = clock
         self._redactor = redactor
         self._progress = Progress(self.ledger, clock, live=on_terminal(), redact=redactor.redact)
         self._metrics = MetricsFeed(self.ledger, emit)
+
+    def held(self, call: Call, seconds: float) -> None:
+        """A call waits for `rate_limits`; on any thread."""
+        self.ledger.observe_wait(call.stream, self._clock.monotonic() + seconds)
+
+    def sending(self, under_way: bool) -> None:
+        """A piece of output waits for the target to take it, or was taken."""
+        self.ledger.sending_since = self._clock.monotonic() if under_way else None
 
     def begin(self) -> None:
         """Begins to tell."""
@@ -53,13 +70,21 @@ class Account:
 
     def hear(self, events: Sequence[JobEvent]) -> None:
         """What happened to jobs; a failure is told at once, whole."""
+        for event in events:
+            if event.error is not None:
+                self._locate(event.error, event.unit.stream)
         self.ledger.observe(events)
         self._progress.observe(events)
         self._metrics.observe(events)
 
     def failed(self, error: ReportError) -> None:
         """A stream that could not even be planned."""
+        self._locate(error, error.where.stream)
         logger.error("%s", render(error))
+
+    def _locate(self, error: ReportError, stream: str | None) -> None:
+        where = error.where.within(Where(stream=stream))
+        error.place = error.place or place_of(error, where, self._sources)
 
     def close(self, ends: dict[str, tuple[StreamEnd, ReportError | None]], facts: Callable[[], RunFacts]) -> None:
         """Ends progress, writes the run page where one is wanted, and the closing table as the last word."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterator
@@ -12,6 +13,20 @@ from tap_asyncreport.errors import ConfigurationError, Problem, ReportError, Tap
 
 WIDTH = 100
 LABEL = 12
+_KEY = re.compile(r"`?\b((?:[a-z][a-z_]*\.)+[a-z_]+|(?<=`)[a-z_]+(?=[`:]))")
+_TOP = frozenset(
+    {
+        "authenticator",
+        "base_url",
+        "headers",
+        "max_concurrent_jobs",
+        "rate_limits",
+        "request_timeout",
+        "secrets",
+        "spool",
+    }
+)
+_OF_A_STEP = frozenset({"idempotency_header", "paginator", "responses", "retry"})
 CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # they reorder what is read
 
@@ -79,10 +94,26 @@ def _report(error: ReportError, where: Where, sources: Sources | None) -> str:
     lines += _row("status", None if where.status_code is None else str(where.status_code))
     lines += _row("API's words", error.excerpt)
     lines += _row("request id", where.request_id)
-    if isinstance(error, TemplateError):
-        lines += _row("key", _placed(error.key, sources))
+    lines += _row("key", error.place or place_of(error, where, sources))
     lines += _row("try", error.hint, wrap=True)
     return "\n".join(lines)
+
+
+def place_of(error: ReportError, where: Where, sources: Sources | None) -> str | None:
+    """The key of the configuration to look at, with the line at which it, or what would hold it, is written."""
+    if isinstance(error, TemplateError):
+        return _placed(error.key, sources)
+    named = _KEY.search(error.hint or "")
+    if sources is None or named is None:
+        return None
+    first, step = named[1].partition(".")[0], (where.step or "").partition(" ")[0]
+    if first in _TOP:
+        key = named[1]
+    elif first in _OF_A_STEP:
+        key = f"streams.{where.stream}.{step}.{named[1]}"
+    else:
+        key = f"streams.{where.stream}.{named[1]}"
+    return _placed(key, sources) if sources.where(key) else None
 
 
 def _placed(key: str, sources: Sources | None) -> str | None:

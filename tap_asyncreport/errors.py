@@ -106,7 +106,10 @@ class Interrupted(TapError):  # noqa: N818
 
 
 class ReportError(TapError):
-    """Something about one piece of work: `where`, the API's own words in `excerpt`, what to try in `hint`."""
+    """Something about one piece of work: `where`, the API's own words in `excerpt`, what to try in `hint`.
+
+    `place` is the key to look at and where it is written, once somebody who knows the files has said so.
+    """
 
     def __init__(
         self, message: str, *, where: Where | None = None, excerpt: str | None = None, hint: str | None = None
@@ -114,6 +117,7 @@ class ReportError(TapError):
         super().__init__(message, hint=hint)
         self.where = where or Where()
         self.excerpt = excerpt
+        self.place: str | None = None
 
     def within(self, where: Where) -> ReportError:
         """The same error, with what it does not know about its place taken from `where`."""
@@ -128,11 +132,15 @@ class LoginError(ReportError):
 
 
 class TemplateError(ReportError):
-    """A template or extractor could not be compiled or rendered; `key` is where it stands in the configuration."""
+    """A template or extractor could not be compiled or rendered; `key` is where it stands in the configuration.
+
+    `answer` names the answer in which it looked in vain.
+    """
 
     def __init__(self, message: str, *, key: str = "", where: Where | None = None, hint: str | None = None) -> None:
         super().__init__(message, where=where, hint=hint)
         self.key = key
+        self.answer: str | None = None
 
 
 class RequestError(ReportError):

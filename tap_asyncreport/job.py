@@ -164,6 +164,7 @@ class JobEventKind(StrEnum):
     DELAYED = "delayed"
     COMPLETED = "completed"
     DOWNLOADING = "downloading"
+    NO_ROOM = "no_room"
     READY = "ready"
     WRITING = "writing"
     WRITTEN = "written"
@@ -181,7 +182,10 @@ class JobEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """Something that happened, for state, progress and the run page; `at` is monotonic seconds."""
+    """Something that happened, for state, progress and the run page; `at` is monotonic seconds.
+
+    `wait` is in how many seconds the next try is made, or the next poll where the job runs.
+    """
 
     kind: JobEventKind
     at: float

@@ -28,6 +28,7 @@ from tap_asyncreport.lifecycle.polling_requester import PollingRequester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.response import Response
 from tap_asyncreport.spool import Room, Spool, SpooledFile
+from tap_asyncreport.templates.lookup import path_like, spelt
 from tap_asyncreport.templates.text import as_text, to_json
 
 if TYPE_CHECKING:
@@ -266,11 +267,13 @@ class JobRepository:
         source = self._extractor.source if self._extractor else self._stream.download_retriever.url
         key = "download_target_extractor" if self._extractor else "download_retriever"
         polled = job.polling_response or job.creation_response
+        path = None if polled is None else path_like(polled, "url")
+        meant = f"did you mean `polling_response{spelt(path)}`? else " if path else ""
         error = RequestError(
             f"the job is completed, and `{key}` finds no target in the answer ({source})",
             where=self._context.where(job.unit, job, step=Step.TARGET.value),
             excerpt=None if polled is None else self._context.said(polled, self._context.scope(job)),
-            hint=f"check `{key}`; where this means that there are no rows, set `download_target_extractor.none: empty`",
+            hint=f"{meant}check `{key}`; where this means that there are no rows, set `download_target_extractor.none: empty`",
         )
         return Outcome(Means.NOT_READY, error=error)
 

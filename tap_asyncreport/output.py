@@ -48,12 +48,14 @@ def _flushed(file: Any) -> bool:
 class Output(GenericSingerWriter[bytearray, Message]):
     """Writes to whatever `sys.stdout` is at the time, until nobody reads it any more or it cannot be written.
 
-    Then `when_gone` is told why, once, and all that follows goes nowhere: writing raises nothing.
+    Then `when_gone` is told why, once, and all that follows goes nowhere: writing raises nothing. `when_sending` is
+    told when a piece begins to be taken by the target, and when it is taken.
     """
 
     def __init__(self) -> None:
         self.gone = False
         self.when_gone: Callable[[str], None] = lambda _: None
+        self.when_sending: Callable[[bool], None] = lambda _: None
         self._waiting = bytearray()
 
     def serialize_message(self, message: Message) -> bytearray:
@@ -111,6 +113,7 @@ class Output(GenericSingerWriter[bytearray, Message]):
         if self.gone:
             return
         stdout: Any = sys.stdout
+        self.when_sending(True)
         try:
             stdout.flush()
             raw = getattr(stdout, "buffer", None)
@@ -122,3 +125,5 @@ class Output(GenericSingerWriter[bytearray, Message]):
             self._leave("the target closed its input")
         except (OSError, ValueError) as error:
             self._leave(f"stdout cannot be written ({getattr(error, 'strerror', None) or error})")
+        finally:
+            self.when_sending(False)

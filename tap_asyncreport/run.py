@@ -67,10 +67,20 @@ class Run:
         self._closed = False
         self._asking = False
         self.templates = Templates(now=self.now, timezone=settings.timezone)
-        self.account = Account(self.clock, self.now, redactor, log_metric, settings.run_report)
+        self.account = Account(
+            self.clock, self.now, redactor, log_metric, page=settings.run_report, sources=loaded.sources
+        )
         self.spool = Spool(settings.spool.directory)
         observers = [self.account.ledger.observe_exchange]
-        self.http = Http(settings, self.templates, clock=self.clock, redactor=redactor, observers=observers)
+        output.when_sending = self.account.sending
+        self.http = Http(
+            settings,
+            self.templates,
+            clock=self.clock,
+            redactor=redactor,
+            observers=observers,
+            when_held=self.account.held,
+        )
         self.streams = {stream.name: StreamRun(self, stream) for stream in streams}
         for work in self.streams.values():
             for dimension in work.config.partitions:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
+import os
 import sys
 from types import ModuleType
 from typing import Any
 
+_IDLE_WORDS = ("Skipping parse of env var settings", "Beginning sync of")
 PACKAGES = ("singer_sdk", "singer_sdk.streams")
 
 
@@ -23,6 +26,21 @@ class Postponed(ModuleType):
         self.__class__ = ModuleType  # type: ignore[assignment]
         spec.loader.exec_module(self)
         return getattr(self, name)
+
+
+def spare_idle_words(record: logging.LogRecord) -> bool:
+    """A filter: false for what the SDK says of itself and nobody asked for, true at DEBUG."""
+    if record.levelno != logging.INFO or logging.getLogger().isEnabledFor(logging.DEBUG):
+        return True
+    return not str(record.msg).startswith(_IDLE_WORDS)
+
+
+def spare_metrics() -> None:
+    """Keeps the SDK's metrics off a terminal, where a person reads; at DEBUG they stay."""
+    logger = logging.getLogger("singer_sdk.metrics")
+    structured = "SINGER_SDK_LOG_CONFIG" in os.environ
+    if sys.stderr.isatty() and not structured and not logging.getLogger().isEnabledFor(logging.DEBUG):
+        logger.setLevel(logging.WARNING)
 
 
 def postpone() -> None:

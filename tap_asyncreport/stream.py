@@ -14,6 +14,7 @@ from singer_sdk.streams.core import Stream
 
 from tap_asyncreport.decoding import schema_of
 from tap_asyncreport.errors import DecodeError
+from tap_asyncreport.sdk import spare_idle_words
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.streams import Stream as StreamConfig
@@ -36,6 +37,7 @@ class ReportStream(Stream):
 
     def __init__(self, tap: TapAsyncReport, config: StreamConfig) -> None:
         super().__init__(tap, schema=schema_of(config), name=config.name)
+        self.logger.addFilter(spare_idle_words)
         self.report = config
         self.primary_keys = config.primary_keys
         self.replication_key = config.replication_key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from tap_asyncreport.foreign_state import state_in
 from tap_asyncreport.http.guard import guard_logging
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.output import Output
+from tap_asyncreport.sdk import spare_idle_words, spare_metrics
 from tap_asyncreport.stream import ReportStream
 from tap_asyncreport.telling import Telling
 
@@ -77,7 +79,9 @@ class TapAsyncReport(Tap):
         self._guard = guard_logging(self.redactor)
         self.current_run: Run | None = None
         self._given_state: Any = {}
+        logging.getLogger(self.name).addFilter(spare_idle_words)
         super().__init__(config=self.loaded.raw, parse_env_config=False, **given)
+        spare_metrics()
 
     # -- the SDK's hooks
 

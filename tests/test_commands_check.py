@@ -30,6 +30,7 @@ windows    ok  clicks: 31 jobs, first 2026-01-01 to 2026-01-02, last 2026-01-31 
 login      ok  URL: no login of its own
 
 31 jobs to do
+next: tap-asyncreport trace clicks --config FILE runs one job and shows it all
 """
     assert golden == plain(said.out, FILE=str(path), URL=api.url)
     assert (0, "") == (said.code, said.err)
@@ -167,7 +168,7 @@ def test_the_least_time_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[s
     path = written(tmp_path, {"base_url": "http://127.0.0.1:9", "streams": [stream(incremental=DAYS)], "rate_limits": limits})
     said = run(capsys, "check", "--offline", "--config", path)
     why = "rate_limits: 4 in 1 min for step creation_requester"
-    assert f"31 jobs to do; at least 7 min 30 s ({why})" == said.out.splitlines()[-1]
+    assert f"31 jobs to do; at least 7 min 30 s ({why})" == said.out.splitlines()[-2]
 
 
 def test_partitions_that_are_listed_in_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +181,7 @@ def test_partitions_that_are_listed_in_the_run(tmp_path: Path, capsys: pytest.Ca
         assert [] == api.log
     assert "clicks: 6 jobs for each account, which are listed in the run, first 2026-01-01" in said.out
     assert "other: 6 jobs over 2 partitions, first 2026-01-01" in said.out
-    assert said.out.splitlines()[-1].startswith("12 jobs to do, and more for the partitions that are listed in the run")
+    assert said.out.splitlines()[-2].startswith("12 jobs to do, and more for the partitions that are listed in the run")
 
 
 def test_a_state_says_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,8 +89,10 @@ delete_requester
 rows
   {"date":"2026-01-01","campaign":"1","clicks":"11","cost":"1.50"}
   1 row, the first 1 of the file
+next: tap-asyncreport columns clicks --config FILE --write proposes types for the columns
 """
-    assert golden == re.sub(r"200 after TIME, 10\d B", "200 after TIME, 102 B", plain(said.out, URL=api.url))
+    out = plain(said.out, URL=api.url, FILE=str(tmp_path / "config.json"))
+    assert golden == re.sub(r"200 after TIME, 10\d B", "200 after TIME, 102 B", out)
     assert (0, "") == (said.code, said.err)
 
 

@@ -132,6 +132,7 @@ orders: creating the job: the API answered 400
 orders: not completed within jobs.timeout of 3 s; the status is still 'QUEUED'
   window      2026-01-01 to 2026-01-03
   job         r1
+  key         streams.orders.jobs.timeout (tap.yml:12:5)
   try         raise jobs.timeout; the next run goes on polling this job""",
     ),
     (

@@ -64,6 +64,7 @@ class Equipment:
     now: datetime | None = None
     templates: Callable[[datetime, str], Templates] | None = None
     observers: Sequence[Observer] = ()
+    when_sent: Observer | None = None
     transport: Transport | None = None
 
 
@@ -86,6 +87,7 @@ class Bench:
             clock=self.clock,
             redactor=redactor,
             observers=equipment.observers,
+            when_sent=equipment.when_sent,
             transport=equipment.transport,
         )
         self.spool = Spool(settings.spool.directory)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tap_asyncreport.commands.options import config_option, state_option
+from tap_asyncreport.commands.options import again, config_option, state_option
 from tap_asyncreport.commands.surroundings import Console, table
 from tap_asyncreport.errors import ConfigurationError
 from tap_asyncreport.telling import Telling
@@ -68,6 +68,8 @@ def _print(check: Check, console: Console, telling: Telling) -> None:
     if check.least is not None:
         console.line()
         console.line(_estimate(check))
+    if check.exit_code == 0 and check.outlooks:
+        console.line(f"next: {again(f'trace {check.outlooks[0].stream}', check.configs)} runs one job and shows it all")
 
 
 def _estimate(check: Check) -> str:

@@ -13,6 +13,7 @@ import click
 from tap_asyncreport.commands.choosing import unit_options
 from tap_asyncreport.commands.options import (
     Unusable,
+    again,
     config_option,
     load_configuration,
     read_state,
@@ -38,7 +39,7 @@ What one value contradicts stays a string; a comment says what else it could be.
 \b
 Examples:
   tap-asyncreport columns orders --config orders.yaml
-  tap-asyncreport columns orders --config orders.yaml --write orders.yaml   puts them into the file
+  tap-asyncreport columns orders --config orders.yaml --write               puts them into the file
   tap-asyncreport columns orders --config orders.yaml --window -1 --rows 100000
 """
 EXAMPLE = 30
@@ -52,7 +53,14 @@ EXAMPLE = 30
 @click.option(
     "--rows", "most", type=click.IntRange(1), default=10_000, show_default=True, help="How many rows to look at."
 )
-@click.option("--write", "file", metavar="FILE", help="Put them into that YAML file, or into a new one beside it.")
+@click.option(
+    "--write",
+    "file",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="",
+    help="Put them into that YAML file, or into a new one beside it; without FILE into the configuration given.",
+)
 @click.pass_obj
 def command(
     telling: Telling,
@@ -70,6 +78,7 @@ def command(
     from tap_asyncreport.commands.rehearsal import Rehearsal
 
     loaded = load_configuration(configs, telling)
+    file = _only_file(configs) if file == "" else file
     chosen = stream_named(loaded, stream)
     console = Console(telling.redactor)
     looks = Looks(most, {dimension.name for dimension in chosen.partitions})
@@ -87,7 +96,15 @@ def command(
         console.text("\n".join(lines) + "\n")
     else:
         _write(Path(file), chosen.name, [console.shown(line) for line in lines], console)
+        console.line(f"next: {again('', configs)} | TARGET reads the stream, or: meltano run tap-asyncreport TARGET")
     return 0
+
+
+def _only_file(configs: Sequence[str]) -> str:
+    files = [name for name in configs if name != "ENV"]
+    if len(files) != 1:
+        raise Unusable("`--write` does not know which file is meant", hint="name it: `--write FILE`")
+    return files[0]
 
 
 def undeclared(stream: Stream) -> Stream:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.commands.curl import curl
 from tap_asyncreport.error_text import summary
+from tap_asyncreport.http.reply import json_of
 from tap_asyncreport.job import Job, JobEvent, JobEventKind
 from tap_asyncreport.reporting.words import brief, duration, size
 from tap_asyncreport.templates import to_json
+from tap_asyncreport.templates.lookup import path_like, spelt
 
 if TYPE_CHECKING:
     from tap_asyncreport.commands.surroundings import Console
@@ -46,6 +48,8 @@ class Narrator:
         self._prefix = f"streams.{stream}."
         self._as_curl = as_curl
         self._step = ""
+        self._under_way: str | None = None
+        self._answered: Any = None
         self._known: dict[tuple[str, str], str] = {}
         self._fields: dict[str, Any] = {}
 
@@ -64,16 +68,30 @@ class Narrator:
         step = _INDEX.sub("", parts[0])
         if step in STEPS and not sighting.found:
             self._turn_to(step)
+        if sighting.found and sighting.value is None and (path := self._like(key)):
+            text += f"; did you mean {path}?"
         label, verb = ("found", "gives") if sighting.found else ("template", "becomes")
         self._row(label, f"{key.removeprefix(f'{self._step}.')}: {sighting.source} {verb} {text}")
 
-    def exchanged(self, exchange: Exchange) -> None:
-        """A request was answered, or came to nothing."""
+    def _like(self, key: str) -> str | None:
+        """Where the last answer has something like what an extractor looks for."""
+        path = path_like(self._answered, {"job_id": "id"}.get(key.rpartition(".")[2], key.partition(".")[0]))
+        return f"${spelt(path)}" if path else None
+
+    def sent(self, exchange: Exchange) -> None:
+        """A request goes out."""
         self._turn_to(str(exchange.call.step))
         if self._as_curl:
             self._block("request", curl(exchange).split("\n"))
         else:
             self._block("request", [exchange.request_line, *self._request(exchange)])
+        self._under_way = exchange.request_line
+
+    def exchanged(self, exchange: Exchange) -> None:
+        """A request was answered, or came to nothing."""
+        if self._under_way != exchange.request_line:
+            self.sent(exchange)
+        self._under_way, self._answered = None, json_of(exchange.body) if exchange.body else None
         self._block("answer", list(self._answer(exchange)))
 
     def heard(self, event: JobEvent) -> None:
@@ -97,6 +115,9 @@ class Narrator:
 
     def left(self, job: Job) -> None:
         """The job stays at the API."""
+        if job.id is None:
+            self._console.line("the job is left at the API: its id is not known, see `creation_requester.job_id`")
+            return
         why = "it could not be ended, or the stream has no `abort_requester` and no `delete_requester`"
         self._console.line(f"job {job.id} is left at the API: {why}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -73,6 +74,14 @@ def load_configuration(
     telling.redactor.add(loaded.settings.secrets)
     telling.sources = loaded.sources
     return loaded
+
+
+def again(words: str, configs: Sequence[str]) -> str:
+    """The command that does something with the same configuration, under Meltano its own."""
+    if "MELTANO_PROJECT_ROOT" in os.environ or "MELTANO_EXTRACTOR_NAME" in os.environ:
+        command, _, rest = words.partition(" ")
+        return f"meltano invoke tap-asyncreport:{command} {rest}".rstrip()
+    return " ".join(["tap-asyncreport", *filter(None, [words]), *(f"--config {shlex.quote(name)}" for name in configs)])
 
 
 def read_state(file: str | None) -> dict[str, Any]:

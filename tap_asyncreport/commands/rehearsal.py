@@ -173,7 +173,8 @@ class Rehearsal:
         """The rehearsal, until the block ends; raises Interrupted then, where a signal came."""
         seen = self._seen
         templates = None if seen is None else (lambda now, zone: WatchedTemplates(seen, now=now, timezone=zone))
-        equipment = Equipment(templates=templates, observers=self._observers)
+        sent = getattr(self._teller, "sent", None)
+        equipment = Equipment(templates=templates, observers=self._observers, when_sent=sent)
         calls = Interruptible(equipment.clock)
         with calls.listening(), bench(self._loaded, self._redactor, equipment) as made:
             yield Opened(made, made.add(self._stream), self._teller, calls, self._redactor)

@@ -47,7 +47,7 @@ class Check:
     """Looks at a configuration stage by stage; `run` starts no job, and makes no call where it is to stay offline."""
 
     def __init__(self, configs: Sequence[str], state_file: str | None, telling: Telling, *, offline: bool) -> None:
-        self._configs = configs
+        self.configs = configs
         self._state_file = state_file
         self._telling = telling
         self._offline = offline
@@ -82,7 +82,7 @@ class Check:
 
     def _load(self) -> Loaded | None:
         try:
-            return load_configuration(self._configs, self._telling)
+            return load_configuration(self.configs, self._telling)
         except ConfigurationError as error:
             names = {"template": "templates", "secret": "secrets"}
             for problem in error.problems:
@@ -92,7 +92,7 @@ class Check:
                 if self.stages[name].ok:
                     self.stages[name].skipped = "nothing found, as far as the rest could be read"
             return None
-        return load_configuration(self._configs, self._telling, require_secrets=False)
+        return load_configuration(self.configs, self._telling, require_secrets=False)
 
     def _say_what_was_read(self, loaded: Loaded) -> None:
         from tap_asyncreport.config.loading import secrets_used
@@ -100,7 +100,7 @@ class Check:
         from tap_asyncreport.config.shapes import Shape, texts
 
         streams = loaded.settings.streams
-        self.stages["keys"].notes.append(f"{', '.join(self._configs)}: {many(len(streams), 'stream')}")
+        self.stages["keys"].notes.append(f"{', '.join(self.configs)}: {many(len(streams), 'stream')}")
         written = [each.value for each in texts(loaded.raw, (Shape(Settings),))]
         paths = sum(text.startswith("$") for text in written)
         templates = sum(is_template(text) for text in written)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from tap_asyncreport.commands.choosing import unit_options
-from tap_asyncreport.commands.options import config_option, load_configuration, read_state, state_option, stream_named
+from tap_asyncreport.commands.options import (
+    again,
+    config_option,
+    load_configuration,
+    read_state,
+    state_option,
+    stream_named,
+)
 from tap_asyncreport.commands.surroundings import Console
 from tap_asyncreport.telling import Telling
 
@@ -69,6 +76,8 @@ def command(
         unit = opened.choose(read_state(state_file), window, partitions, told=console.line)
         ending = opened.run(unit, rows.read)
     _print(console, ending, rows)
+    if ending.error is None and rows.count and chosen.columns is None and chosen.schema_ is None:
+        console.line(f"next: {again(f'columns {chosen.name}', configs)} --write proposes types for the columns")
     if save is not None:
         _save(recorded(loaded, opened, ending, rows, recorder.exchanges), save, telling, console)
     return _code(telling, ending)

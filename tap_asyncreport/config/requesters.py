@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
@@ -242,7 +243,9 @@ class Requester(Model):
     def _sound(self) -> Requester:
         method, _, url = self.request.strip().partition(" ")
         if method not in METHODS or not url.strip():
-            raise ValueError(f"{self.request!r} is not `METHOD URL` with a method of {', '.join(METHODS)}")
+            near = difflib.get_close_matches(method.upper(), METHODS, 1) if method not in METHODS else []
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{self.request!r} is not `METHOD URL` with a method of {', '.join(METHODS)}{meant}")
         if sum(body is not None for body in (self.json_, self.form, self.body)) > 1:
             raise ValueError("a request has one body: `json`, `form` or `body`")
         return self

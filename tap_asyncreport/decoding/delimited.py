@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, chain, compress
 
 from tap_asyncreport.config.decoding import Decode, Header
-from tap_asyncreport.decoding.dialect import Dialect, Incomplete, line_ends, physical_lines
+from tap_asyncreport.decoding.dialect import Dialect, Incomplete, line_ends, other_delimiter, physical_lines
 from tap_asyncreport.decoding.source import LARGEST_RECORD
 from tap_asyncreport.errors import DecodeError, excerpt
 
@@ -43,6 +43,7 @@ class Delimited:
         self._given = given
         self._pending = ""
         self._line = 1
+        self._names: list[str] = []
         self._ended = False
         self._stop = _pattern(decode.stop_at, "stop_at") if decode.stop_at is not None else None
         self._skip = {name: _pattern(source, "skip_rows_where") for name, source in decode.skip_rows_where.items()}
@@ -109,7 +110,8 @@ class Delimited:
                 names = self._renamed(names, line)
         for _ in range(self._decode.extra_header_rows):
             self._take()
-        return self._distinct(names)
+        self._names = self._distinct(names)
+        return self._names
 
     def _renamed(self, names: list[str], line: int) -> list[str]:
         if self._given is None or len(names) == len(self._given):
@@ -269,7 +271,8 @@ class Delimited:
         raise DecodeError(
             f"{place(number)}: {len(row)} fields where the header has {width}",
             excerpt=excerpt(", ".join(row)),
-            hint=f"`decode.{key}` takes such rows; `skip_rows_where` and `stop_at` leave totals out",
+            hint=other_delimiter(self._names)
+            or f"`decode.{key}` takes such rows; `skip_rows_where` and `stop_at` leave totals out",
         )
 
     def _patterns(self, names: Sequence[str]) -> list[tuple[int, re.Pattern[str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -330,3 +331,9 @@ def _by_column(flat: list[str], width: int, rows: int) -> list[list[str]] | None
 def uniform(rows: Sequence[Sequence[str]], width: int) -> bool:
     """Whether every row has that many fields."""
     return all(map(width.__eq__, map(len, rows)))
+
+
+def other_delimiter(names: Sequence[str]) -> str | None:
+    """The advice for a header that was not cut: all of it is one name, with what else could part names in it."""
+    found = next((mark for mark in (";", "\t", "|", ",") if len(names) == 1 and mark in names[0]), None)
+    return None if found is None else f"set `decode.delimiter: {json.dumps(found)}`: the header is one name as it is"

@@ -9,6 +9,7 @@ from typing import Any
 from tap_asyncreport.config.streams import Stream
 from tap_asyncreport.decoding import json_path, json_text
 from tap_asyncreport.decoding.casters import Caster, InnerCaster
+from tap_asyncreport.decoding.dialect import other_delimiter
 from tap_asyncreport.decoding.fields import Field, declared_fields, undeclared
 from tap_asyncreport.decoding.source import Misfit, Observed, misfit
 from tap_asyncreport.errors import DecodeError, excerpt
@@ -197,5 +198,6 @@ class Columns:
         return DecodeError(
             f"the key column {key!r} is not in the file; its columns are: {excerpt(seen, 300)}",
             excerpt=excerpt(head),
-            hint="an error page? else see `decode.header`, `decode.records` and the column's `source`",
+            hint=other_delimiter(names)
+            or "an error page? else see `decode.header`, `decode.records` and the column's `source`",
         )

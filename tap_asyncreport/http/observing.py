@@ -39,6 +39,10 @@ class Watch:
         self._started = clock.monotonic()
         self.request_line = f"{outgoing.method} {redactor.redact(str(outgoing.parsed))}"
 
+    def sent(self) -> Exchange:
+        """The request, to which there is no answer yet."""
+        return self._exchange(None, None, 0.0)
+
     def done(self, reply: Reply | None, trouble: NetworkError | None = None) -> None:
         """The answer is read, let go, or broke off."""
         seconds = self._clock.monotonic() - self._started

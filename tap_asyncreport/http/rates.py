@@ -77,8 +77,11 @@ class Rates:
         self._base_url = base_url
         self._lock = threading.Lock()
 
-    def take(self, step: str, url: str) -> float:
-        """Waits until a call may go and returns the seconds waited; does not wait once the run is to stop."""
+    def take(self, step: str, url: str, told: Callable[[float], None] = lambda _: None) -> float:
+        """Waits until a call may go and returns the seconds waited; does not wait once the run is to stop.
+
+        `told` hears the seconds before they are waited.
+        """
         with self._lock:
             now = self._clock.monotonic()
             covering = self._covering(step, url)
@@ -86,6 +89,7 @@ class Rates:
             for limit in covering:
                 limit.take(at)
         if at > now:
+            told(at - now)
             self._clock.wait(at - now)
         return at - now
 

@@ -54,6 +54,8 @@ class Http:
     """Sends calls with their credentials, rates, proxies and timeouts, follows redirects, and tells observers.
 
     Safe to use from any number of threads. A call is tried once: what is worth repeating is for the steps to know.
+    `when_held` is told of a call that `rate_limits` hold back, and for how many seconds; `when_sent` of a request that
+    goes out, before there is an answer, unless it is confidential.
     """
 
     def __init__(
@@ -65,12 +67,16 @@ class Http:
         redactor: Redactor,
         observers: Sequence[Callable[[Exchange], None]] = (),
         transport: Transport | None = None,
+        when_sent: Callable[[Exchange], None] | None = None,
+        when_held: Callable[[Call, float], None] = lambda *_: None,
     ) -> None:
         self.clock = clock
         self.redactor = redactor
         redactor.add(settings.secrets)
         self._settings = settings
         self._observers = tuple(observers)
+        self._when_held = when_held
+        self._when_sent = when_sent
         self._scope = {
             "secrets": settings.secrets,
             "vars": settings.vars,
@@ -159,7 +165,7 @@ class Http:
         Raises ConnectionRefused, ReadTimeout or Broken; RequestError for what can never be sent; LoginError.
         """
         call = replace(call, url=with_params(self.absolute(call.url), call.params))
-        self._rates.take(call.step, call.url)
+        self._rates.take(call.step, call.url, lambda seconds: self._when_held(call, seconds))
         hop: Hop | None = Hop(call.method, call.url, call.body, own=self._is_own(call.url))
         redirects = 0
         while hop is not None:
@@ -178,6 +184,8 @@ class Http:
         outgoing = Outgoing(hop.method, hop.url, self._fields(hop, call, stream=stream), hop.body)
         token = self._identify(outgoing, hop, call, authenticator)
         watch = Watch(call, outgoing, self.redactor, self.clock, self._observers)
+        if self._when_sent is not None and not call.confidential:
+            self._when_sent(watch.sent())
         url = outgoing.parsed
         try:
             raw = self._wire.send(outgoing.method, url, outgoing.headers, outgoing.body, call.step)

@@ -36,6 +36,8 @@ def _failed(step: Step, verdict: Verdict, status: int) -> str:
         return f"check `base_url` and `{step}.request`"
     if status in _PAYLOAD:
         return "compare the request with the API's documentation: `tap-asyncreport trace STREAM` shows what was sent"
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"check the method and the path of `{step}.request`"
     if status in range(300, 400):
         return f"the redirect was not followed; check `{step}.request`"
     return f"say what this answer means in `{step}.responses`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import threading
@@ -12,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.config.status_words import classify, normal
-from tap_asyncreport.errors import JobError, ReportError
+from tap_asyncreport.errors import JobError, ReportError, TemplateError
 from tap_asyncreport.http.reply import json_of
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
 from tap_asyncreport.job import Job, JobStatus, Means, Outcome
@@ -22,6 +23,7 @@ from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.lifecycle.status_words import combined, flattened, shown, words_to_add
 from tap_asyncreport.response import Response
+from tap_asyncreport.templates.lookup import path_like, spelt
 from tap_asyncreport.templates.text import to_json
 
 if TYPE_CHECKING:
@@ -135,6 +137,9 @@ class PollingRequester:
     def _unanswered(self, answer: Answer, job: Job, *, alone: bool) -> Outcome:
         if answer.means is Means.NOT_READY:
             return answer.outcome(means=Means.OK, status=JobStatus.RUNNING, word="not ready", error=None)
+        if isinstance(answer.error, TemplateError) and answer.error.answer and job.adopted and not job.polling_response:
+            lacking = f"the state does not hold what the poll needs of the job's answers: {answer.error.message}"
+            return Outcome(Means.JOB_GONE, error=JobError(lacking, where=self._context.where(job.unit, job)))
         if answer.means is Means.JOB_GONE and answer.rule is None and not alone:
             # one 404 for many jobs says nothing of each
             return answer.outcome(means=Means.RETRY, error=self._of(answer, job))
@@ -145,9 +150,8 @@ class PollingRequester:
         error = answer.error
         if error is None:
             return None
-        place = self._context.where(job.unit, job).within(error.where)
-        told = type(error)(error.message, hint=error.hint, where=place)
-        told.excerpt = error.excerpt
+        told = copy.copy(error)
+        told.where = self._context.where(job.unit, job).within(error.where)
         return told
 
     def _judged(self, answer: Answer, job: Job, *, last: bool) -> Outcome | None:
@@ -238,7 +242,9 @@ class PollingRequester:
     def _unknown(self, seen: _Seen, job: Job, word: str) -> JobError:
         if not word:
             message = f"the answer holds no status at {self._status.extractor}"
-            return self._complaint(seen, job, message, "check `status.extractor`")
+            path = path_like(seen.response, "status")
+            hint = f"set `status.extractor: ${spelt(path)}`, if that is it" if path else "check `status.extractor`"
+            return self._complaint(seen, job, message, hint)
         known, line = words_to_add(self._status, word)
         message = f"the status {word!r} is not known; known are {known}"
         hint = f"say what it means under `status.mapping`, for example `{line}`; or set `status.unknown: running`"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tap_asyncreport.errors import ConfigurationError, LoginError, ReportError, RequestError, Where
+from tap_asyncreport.errors import ConfigurationError, LoginError, ReportError, RequestError, TemplateError, Where
 from tap_asyncreport.http.bodies import header_pairs, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.network import NetworkError
@@ -200,6 +200,8 @@ class Requester:
         except LoginError as error:
             raise error.within(where) from error
         except ReportError as error:
+            if isinstance(error, TemplateError) and error.answer is not None and error.excerpt is None:
+                error.excerpt = self._context.http.redactor.excerpt(asking.scope[error.answer].text)
             return Answer(Means.FAIL, where=where, error=error.within(where))
         except NetworkError as error:
             return self._lost(error, where)

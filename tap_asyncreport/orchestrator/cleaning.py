@@ -295,7 +295,8 @@ class Cleaning(Gates):
         good = outcome.means in (Means.OK, Means.DUPLICATE)
         if good or (task.job is not None and task.job.id is not None):
             found = outcome.means is Means.DUPLICATE
-            self._appears(task, now, JobEventKind.ADOPTED if found else JobEventKind.CREATED)
+            kind = JobEventKind.ADOPTED if found else JobEventKind.CREATED
+            self._appears(task, now, kind, task.budget.first_poll if good and task.budget.polls else None)
             return True
         return False
 

@@ -62,7 +62,7 @@ class Creation(Fetching):
         task.job = job
         self.slots.take(task, force=True)
         task.attempt, task.inherited = job.attempt, True
-        self._appears(task, now, JobEventKind.ADOPTED)
+        self._appears(task, now, JobEventKind.ADOPTED, 0.0)
         self._poll_at(task, now)
 
     def _line_up(self, lane: Lane) -> None:

@@ -76,13 +76,13 @@ class Desk:
     def _fetch(self, task: Task) -> None:
         heapq.heappush(self._fetchable, (task.key, next(self._tie), task))
 
-    def _appears(self, task: Task, now: float, kind: JobEventKind) -> None:
-        """The task's job exists at the API: its deadline counts from now."""
+    def _appears(self, task: Task, now: float, kind: JobEventKind, wait: float | None = None) -> None:
+        """The task's job exists at the API: its deadline counts from now, and it is asked about after `wait`."""
         task.exists, task.over, task.phase = True, False, Phase.RUNNING
         task.deadline, task.changed_at = now + task.budget.timeout, now
         task.polls = task.failures = task.creation_failures = 0
         task.first_try_at = task.failing_since = None
-        self._note(kind, task, now)
+        self._note(kind, task, now, wait=wait)
 
     def _free_slot(self, task: Task) -> None:
         if task.slot:

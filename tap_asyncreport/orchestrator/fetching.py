@@ -41,7 +41,7 @@ class Fetching(Polling):
             if self._may_be_urgent(task):
                 self._urgent = task
             elif self.spool_full and not task.alive:
-                self._no_room.append(task)
+                self._waits_for_room(task, now)
                 continue
             commands.append(self._download_call(task, now))
         return commands
@@ -124,7 +124,11 @@ class Fetching(Polling):
             self.agenda.put(now + ROOM_WAIT, task)
         else:
             task.phase = Phase.FETCHABLE
-            self._no_room.append(task)
+            self._waits_for_room(task, now)
+
+    def _waits_for_room(self, task: Task, now: float) -> None:
+        self._no_room.append(task)
+        self._note(JobEventKind.NO_ROOM, task, now)
 
     def _not_done(self, task: Task, outcome: Outcome, now: float) -> None:
         """Without a polling requester it is the download that tells whether the job is done, at a poll's pace."""

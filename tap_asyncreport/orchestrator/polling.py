@@ -75,15 +75,16 @@ class Polling(Verdicts):
             self._common(task, outcome, now)
 
     def _status(self, task: Task, outcome: Outcome, now: float) -> None:
+        if outcome.status in (JobStatus.RUNNING, None):
+            self._still_running(task, outcome, now)
+            return
         self._note(JobEventKind.POLLED, task, now, word=outcome.word)
         if outcome.status is JobStatus.COMPLETED:
             self._completed(task, outcome, now)
         elif outcome.status is JobStatus.SKIPPED:
             self._ready(task, now, empty=True)
-        elif outcome.status in (JobStatus.FAILED, JobStatus.TIMED_OUT):
-            self._again(task, outcome, now)
         else:
-            self._still_running(task, outcome, now)
+            self._again(task, outcome, now)
 
     def _completed(self, task: Task, outcome: Outcome, now: float) -> None:
         """A finished job stays one, however late it is looked at; without polls only the download can tell."""
@@ -109,6 +110,9 @@ class Polling(Verdicts):
         seen = (outcome.word, repr(outcome.progress))
         if seen != task.seen:
             task.seen, task.changed_at = seen, now
+        asked = asked_wait(outcome) or 0.0
+        wait = self._within_deadline(task, now, asked, asked or task.budget.poll_pause(task.polls, self.jitter))
+        self._note(JobEventKind.POLLED, task, now, word=outcome.word, wait=wait)
         stall = task.budget.stall_timeout
         if task.asked_at >= task.deadline:
             self._too_late(task, outcome, now)
@@ -116,8 +120,7 @@ class Polling(Verdicts):
             words = f"no change for {stall:g} s; the status is still {outcome.word!r}"
             self._timed_out(task, outcome, now, words, hint="raise jobs.stall_timeout")
         elif not self._asks_too_much(task, outcome, now, task.deadline - now):
-            asked = asked_wait(outcome)
-            self._poll_again(task, now, asked or 0.0, asked or task.budget.poll_pause(task.polls, self.jitter))
+            self._poll_at(task, now + wait, 0.0 if asked else wait * EARLY)
 
     def _poll_failed(self, task: Task, outcome: Outcome, now: float) -> None:
         """An error while polling delays the next poll and nothing else."""

@@ -54,6 +54,7 @@ MOVES = {
     JobEventKind.RETRYING: Phase.BACKING_OFF,
     JobEventKind.COMPLETED: Phase.DOWNLOADING,
     JobEventKind.DOWNLOADING: Phase.DOWNLOADING,
+    JobEventKind.NO_ROOM: Phase.READY,
     JobEventKind.READY: Phase.READY,
     JobEventKind.WRITING: Phase.WRITING,
 }
@@ -82,6 +83,7 @@ class Lane:
     attempts: int = 1
     created_at: float | None = None
     completed: bool = False
+    roomless: bool = False
     next_at: float | None = None
     word: str | None = None
     reason: str | None = None

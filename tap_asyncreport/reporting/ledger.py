@@ -38,6 +38,7 @@ class RunLedger:
         self.lanes: list[Lane] = []
         self.calls: dict[str, StepCalls] = {}
         self.failures: list[Failure] = []
+        self.sending_since: float | None = None
         self.lock = threading.RLock()
         self._keep_lanes = keep_lanes
         self._by_job: dict[tuple[str, str], Lane] = {}
@@ -82,6 +83,12 @@ class RunLedger:
         """How many rows of the unit that is being written are out so far."""
         with self.lock:
             self._tally(stream).writing_rows = rows
+
+    def observe_wait(self, stream: str | None, until: float) -> None:
+        """A call of that stream is held back by `rate_limits` until then; on any thread."""
+        tally = self.streams.get(stream or "")
+        if tally is not None:
+            tally.held_until = max(tally.held_until, until)
 
     def observe_exchange(self, exchange: Exchange) -> None:
         """Takes down one call and its answer; an observer for the door to the network, on any thread."""
@@ -157,6 +164,7 @@ class RunLedger:
             lane.enter(Phase.BACKING_OFF, event.at)
         elif phase is not None:
             lane.enter(phase, event.at)
+        lane.roomless = event.kind is JobEventKind.NO_ROOM
         lane.next_at = None if event.wait is None else event.at + event.wait
         lane.reason = summary(event.error) if event.error else None
 

@@ -251,6 +251,7 @@ _TELL: dict[JobEventKind, Callable[[JobEvent, _Seen], Told]] = {
     JobEventKind.BUSY: _plain(lambda event: f"the API has no slot; tries again{_pause(event)}{_because(event)}"),
     JobEventKind.COMPLETED: _completed,
     JobEventKind.DOWNLOADING: _plain(lambda event: f"{_job(event)}: downloading", logging.DEBUG),
+    JobEventKind.NO_ROOM: _plain(lambda event: f"{_job(event)}: waits for room in the spool", logging.DEBUG),
     JobEventKind.READY: _plain(lambda event: f"{_job(event)}: ready to be written", logging.DEBUG),
     JobEventKind.WRITING: _plain(lambda event: f"{_job(event)}: writing rows", logging.DEBUG),
     JobEventKind.WRITTEN: _plain(lambda event: f"{_job(event)}: {words.many(event.rows or 0, 'row')} written"),

@@ -81,6 +81,7 @@ class Tally:
     retried: int = 0
     warnings: int = 0
     kept: int = 0
+    held_until: float = 0.0
     end: str | None = None
     error: str | None = None
     skipped: set[str] = field(default_factory=set)

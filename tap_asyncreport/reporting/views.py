@@ -11,6 +11,7 @@ from tap_asyncreport.reporting.ledger import RunLedger
 from tap_asyncreport.reporting.tally import Tally
 
 MOST_WORDS = 3
+SLOW_TARGET = 1.0  # seconds for which one piece of output is not taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,12 @@ class StreamView:
 def views(ledger: RunLedger, now: float) -> list[StreamView]:
     """All streams, in the order in which they were announced."""
     with ledger.lock:
-        return [_view(tally, now) for tally in ledger.streams.values()]
+        since = ledger.sending_since
+        is_blocked = since is not None and now - since >= SLOW_TARGET
+        return [_view(tally, now, is_blocked=is_blocked) for tally in ledger.streams.values()]
 
 
-def _view(tally: Tally, now: float) -> StreamView:
+def _view(tally: Tally, now: float, *, is_blocked: bool) -> StreamView:
     running = tally.running()
     ages = [now - lane.created_at for lane in running if lane.created_at is not None]
     polls = [lane.next_at for lane in running if lane.next_at is not None]
@@ -66,16 +69,18 @@ def _view(tally: Tally, now: float) -> StreamView:
         usual=tally.usual,
         rows=tally.rows_out,
         next_poll=max(0.0, min(polls) - now) if polls else None,
-        waits_for="" if tally.end else _waits_for(tally, running, now),
+        waits_for="" if tally.end else _waits_for(tally, running, now, is_blocked=is_blocked),
         outcome=tally.outcome if tally.end else None,
         live=bool(tally.live) and tally.end is None,
     )
 
 
-def _waits_for(tally: Tally, running: list[Lane], now: float) -> str:
+def _waits_for(tally: Tally, running: list[Lane], now: float, *, is_blocked: bool) -> str:
     """What holds the stream up, nearest to its rows first."""
     if tally.in_phase(Phase.WRITING):
-        return "writing rows"
+        return "the target to take rows" if is_blocked else "writing rows"
+    if tally.held_until > now and tally.live:
+        return f"rate_limits, {words.duration(tally.held_until - now)}"
     if fetching := tally.in_phase(Phase.DOWNLOADING):
         return f"downloading {words.many(len(fetching), 'file')}"
     if running:
@@ -84,8 +89,8 @@ def _waits_for(tally: Tally, running: list[Lane], now: float) -> str:
         return _pause(waiting, now)
     if tally.in_phase(Phase.CREATING):
         return "the API to take a job"
-    if tally.in_phase(Phase.READY):
-        return "its turn to be written"
+    if ready := tally.in_phase(Phase.READY):
+        return "room in the spool" if all(lane.roomless for lane in ready) else "its turn to be written"
     if tally.planned == 0 or (tally.planned is not None and tally.windows_done + tally.failed >= tally.planned):
         return ""
     return "a slot"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,7 @@ _METHODS: tuple[tuple[type | tuple[type, ...], frozenset[str]], ...] = (
     (timedelta, frozenset({"total_seconds"})),
     ((int, float, Decimal), frozenset({"bit_length", "is_integer"})),
 )
+_MOST_KEYS = 500
 _SEALED = (
     types.ModuleType,
     types.FunctionType,
@@ -93,6 +95,39 @@ def known_names(value: Any) -> list[str]:
         return [str(key) for key in value if not str(key).startswith("\0")]
     fields: Iterable[str] = getattr(type(value), "__dataclass_fields__", ()) if not isinstance(value, type) else ()
     return [name for name in fields if not name.startswith("_")]
+
+
+def path_like(value: Any, name: str) -> list[str | int] | None:
+    """Where in an answer or a mapping a key like `name` stands, that name itself first; None where there is none."""
+    found = list(_paths(value.body if isinstance(value, Response) else value))
+    keys = {str(path[-1]): path for path in reversed(found)}
+    wanted = name.casefold()
+    same = [key for key in keys if key.casefold() == wanted]
+    ending = [key for key in keys if key.casefold().endswith(wanted) or wanted.endswith(key.casefold())]
+    near = difflib.get_close_matches(name, keys, 1)
+    best = next(iter([*same, *ending, *near]), None)
+    return None if best is None else keys[best]
+
+
+def _paths(value: Any) -> Iterator[list[str | int]]:
+    """The paths of all keys, those near the top first; of a list only its first item is looked at."""
+    level: list[tuple[list[str | int], Any]] = [([], value)]
+    looked_at = 0
+    while level and looked_at < _MOST_KEYS:
+        path, holder = level.pop(0)
+        if isinstance(holder, list) and holder:
+            level.append(([*path, 0], holder[0]))
+        for key, item in holder.items() if isinstance(holder, Mapping) else ():
+            looked_at += 1
+            yield [*path, str(key)]
+            level.append(([*path, str(key)], item))
+
+
+def spelt(path: Sequence[str | int]) -> str:
+    """A path as templates and JSONPaths write it, from its second part on: `.data[0].id`."""
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" if part.isidentifier() else f"['{part}']" for part in path
+    )
 
 
 def kind_of(value: Any) -> str:

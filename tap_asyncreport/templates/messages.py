@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from jinja2.exceptions import SecurityError
 
+from tap_asyncreport.response import Response
 from tap_asyncreport.templates.filters import FilterError
 from tap_asyncreport.templates.limits import TooMuch
-from tap_asyncreport.templates.lookup import kind_of, known_names, look_up
+from tap_asyncreport.templates.lookup import kind_of, known_names, look_up, path_like, spelt
 from tap_asyncreport.templates.names import Path
 from tap_asyncreport.templates.sandbox import Closed, UnknownName
 from tap_asyncreport.templates.text import NullFound
@@ -24,6 +25,7 @@ class Fault(NamedTuple):
 
     said: str
     hint: str | None = None
+    answer: str | None = None
 
 
 def explained(error: Exception, chains: Iterable[Path], scope: Mapping[str, Any]) -> Fault:
@@ -58,7 +60,15 @@ def _unknown(error: UnknownName, chains: Iterable[Path], scope: Mapping[str, Any
     if not names:
         hint = f"pick one: `{_dotted(label)}[0]`" if isinstance(error.holder, list) and error.holder else None
         return Fault(f"`{_dotted(label)}` is {kind_of(error.holder)}; it has no `{error.name}`", hint)
-    return Fault(f"`{_dotted(label)}` has {_listed(names)}; there is no `{error.name}`", _meant(error.name, names))
+    said = f"`{_dotted(label)}` has {_listed(names)}; there is no `{error.name}`"
+    meant = _meant(error.name, names) or _elsewhere(label, error.holder, str(error.name))
+    return Fault(said, meant, label[0] if isinstance(scope.get(label[0]), Response) else None)
+
+
+def _elsewhere(label: Path, holder: Any, name: str) -> str | None:
+    """The same name, or one like it, further down."""
+    path = path_like(holder, name)
+    return f"did you mean `{_dotted(label)}{spelt(path)}`?" if path else None
 
 
 def _level(verb: str, holder: Any) -> str:

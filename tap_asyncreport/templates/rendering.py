@@ -86,9 +86,9 @@ class Templates:
         except Exception as error:  # noqa: BLE001 - anything can go wrong in a template, and none of it is ours to trace
             fault = explained(error, text.chains, {**self._sandbox.globals, **scope})
             kind = NullInText if isinstance(error, NullFound) else TemplateError
-            raise self.error(
-                key, text.source, fault.said, line=text.line_of(error), hint=fault.hint, kind=kind
-            ) from None
+            told = self.error(key, text.source, fault.said, line=text.line_of(error), hint=fault.hint, kind=kind)
+            told.answer = fault.answer
+            raise told from None
 
     def find(self, path: str) -> Find:
         """What a JSONPath finds, from the cache where it was parsed before; raises BadPath."""

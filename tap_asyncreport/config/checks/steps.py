@@ -14,6 +14,8 @@ from tap_asyncreport.config.streams import Stream
 from tap_asyncreport.errors import Problem
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|\{\{|\{%")
+_HTTP = re.compile(r"https?://|\{\{|\{%", re.IGNORECASE)
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?(/|$)")
 _PAGED = ("polling_requester", "download_target_requester", "download_retriever", "creation_requester", "partitions")
 _GRANTS = {
     "refresh_token": ("refresh_token",),
@@ -43,7 +45,11 @@ def step_problems(draft: Draft) -> Iterator[Problem]:
 
 def _paths(draft: Draft) -> Iterator[Problem]:
     """A path needs a `base_url` to be appended to; asking for `base_url` itself needs a full URL."""
-    without = "base_url" not in draft.raw or draft.raw["base_url"] is None
+    base_url = draft.raw.get("base_url")
+    without = base_url is None
+    if isinstance(base_url, str) and base_url.strip() and not _HTTP.match(base_url.strip()):
+        hint = f"write https://{base_url.strip()}" if _HOST.match(base_url.strip()) else "write https://, a host, and a path"
+        yield draft.teller.at(("base_url",), "it is no full URL, which begins with https:// or http://", hint)
     urls = [(keys, "request", requester.url) for keys, requester in draft.parts(Requester) if _asks(requester)]
     urls += [(keys, "token_url", oauth.token_url) for keys, oauth in draft.parts(OAuth2)]
     urls += [(keys, "token_url", jwt.token_url) for keys, jwt in draft.parts(Jwt) if jwt.token_url]
