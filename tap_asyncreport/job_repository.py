@@ -273,7 +273,8 @@ class JobRepository:
             f"the job is completed, and `{key}` finds no target in the answer ({source})",
             where=self._context.where(job.unit, job, step=Step.TARGET.value),
             excerpt=None if polled is None else self._context.said(polled, self._context.scope(job)),
-            hint=f"{meant}check `{key}`; where this means that there are no rows, set `download_target_extractor.none: empty`",
+            hint=f"{meant}check `{key}`; where this means that there are no rows, "
+            "set `download_target_extractor.none: empty`",
         )
         return Outcome(Means.NOT_READY, error=error)
 

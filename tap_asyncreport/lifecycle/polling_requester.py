@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 import threading
@@ -13,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.config.status_words import classify, normal
-from tap_asyncreport.errors import JobError, ReportError, TemplateError
+from tap_asyncreport.errors import JobError, ReportError
 from tap_asyncreport.http.reply import json_of
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
 from tap_asyncreport.job import Job, JobStatus, Means, Outcome
@@ -137,9 +136,6 @@ class PollingRequester:
     def _unanswered(self, answer: Answer, job: Job, *, alone: bool) -> Outcome:
         if answer.means is Means.NOT_READY:
             return answer.outcome(means=Means.OK, status=JobStatus.RUNNING, word="not ready", error=None)
-        if isinstance(answer.error, TemplateError) and answer.error.answer and job.adopted and not job.polling_response:
-            lacking = f"the state does not hold what the poll needs of the job's answers: {answer.error.message}"
-            return Outcome(Means.JOB_GONE, error=JobError(lacking, where=self._context.where(job.unit, job)))
         if answer.means is Means.JOB_GONE and answer.rule is None and not alone:
             # one 404 for many jobs says nothing of each
             return answer.outcome(means=Means.RETRY, error=self._of(answer, job))
@@ -150,7 +146,7 @@ class PollingRequester:
         error = answer.error
         if error is None:
             return None
-        told = copy.copy(error)
+        told = copy(error)
         told.where = self._context.where(job.unit, job).within(error.where)
         return told
 
