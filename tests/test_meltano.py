@@ -50,7 +50,7 @@ class Project:
                             {"name": "only", "kind": "array"}, {"name": "run_report"},
                             {"name": "max_concurrent_jobs", "kind": "integer"},
                         ],
-                        "commands": {"check": "check --config ENV"},
+                        "commands": {"check": "check --config ENV", "trace": "trace --config ENV"},
                         "config": settings,
                     }
                 ],
@@ -138,7 +138,19 @@ def test_check_runs_through_meltano(tmp_path: Path) -> None:
         said = project.run("invoke", "tap-asyncreport:check")
 
     assert "clicks" in said
+    assert "next: meltano invoke tap-asyncreport:trace clicks runs one job" in said
     assert [] == api.calls("create")
+
+
+def test_what_check_names_next_runs_through_meltano(tmp_path: Path) -> None:
+    """A stream and options that follow a command are appended to it."""
+    project = Project(tmp_path / "project")
+    with FakeApi(rows=ROWS) as api:
+        project.configure(config(api, until(DAYS[2])))
+        said = project.run("invoke", "tap-asyncreport:trace", "clicks", "--limit", "1")
+
+    assert f"{api.url}/" in said
+    assert 1 == len(api.calls("create"))
 
 
 @pytest.mark.promise(23)

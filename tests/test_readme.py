@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from fake_api import FakeApi
+from tap_asyncreport.commands import MODULES, Tools
 from tap_asyncreport.config.loading import load
 from tap_asyncreport.config.settings import Settings
 
@@ -102,6 +104,25 @@ def test_meltano_asks_no_hub_and_no_lock_file() -> None:
     shown = yaml.safe_load(next(block for block in blocks("yaml") if block.startswith("plugins:")))
     ours = shown["plugins"]["extractors"][0]
     assert MELTANO["plugins"]["extractors"][0]["capabilities"] == ours["capabilities"]
+
+
+def test_meltano_has_every_command() -> None:
+    """A stream and options are appended to a command, so that none of them may name a stream itself."""
+    commands: dict[str, str] = MELTANO["plugins"]["extractors"][0]["commands"]
+    assert set(MODULES) == set(commands)
+    for name, line in commands.items():
+        takes_configuration = any("--config" in option.opts for option in params_of(name))
+        assert line == (f"{name} --config ENV" if takes_configuration and name != "test" else name)
+    shown = yaml.safe_load(next(block for block in blocks("yaml") if block.startswith("plugins:")))
+    assert shown["plugins"]["extractors"][0]["commands"].items() <= commands.items()
+
+
+def params_of(name: str) -> list[click.Parameter]:
+    """The options and arguments of a command."""
+    tools = Tools("tap-asyncreport")
+    command = tools.get_command(click.Context(tools), name)
+    assert command is not None
+    return command.params
 
 
 def copy_of_the_repository(target: Path) -> Path:
