@@ -29,7 +29,9 @@ streams:
       request: POST /exports
       json: {{type: campaigns}}
     polling_requester: GET /exports/{{{{ creation_response.id }}}}
-    download_retriever: GET {{{{ polling_response.url }}}}
+    download_retriever:
+      request: GET {{{{ polling_response.url }}}}
+      retry: {{max_tries: 2, wait: 50ms}}
     jobs: {{poll_interval: 50ms}}
 """
 CSV = b"Datum;Kampagne ID;Kosten\r\n2026-01-01;0001;1.234,50\r\n2026-01-02;0002;17,25\r\n"
