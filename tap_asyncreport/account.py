@@ -54,7 +54,8 @@ class Account:
 
     def held(self, call: Call, seconds: float) -> None:
         """A call waits for `rate_limits`; on any thread."""
-        self.ledger.observe_wait(call.stream, self._clock.monotonic() + seconds)
+        now = self._clock.monotonic()
+        self.ledger.observe_wait(call, now, now + seconds)
 
     def sending(self, under_way: bool) -> None:
         """A piece of output waits for the target to take it, or was taken."""

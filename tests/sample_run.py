@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from tap_asyncreport.job import JobEvent
-from tap_asyncreport.reporting import RunLedger
+from tap_asyncreport.reporting import RunFacts, RunLedger
 from tests.told import Told, day, exchange, failed, ledger
 
 STREAMS = ("orders", "clicks", "inventory_by_warehouse")
@@ -86,3 +86,16 @@ CONFIGURATION = [
     ("streams.orders.jobs.timeout", "3h", "default"),
     ("streams.orders.incremental.step", "1d", "definition demo"),
 ]
+FACTS = RunFacts("failed", 1, "0.1.0", STATE_BEFORE, STATE_AFTER, CONFIGURATION)
+ODD = '</script><script>alert("x")</script>&<!-- \u2028 \x00'
+
+
+def small_run() -> RunLedger:
+    book = ledger()
+    book.plan("orders", 2, partitions=1)
+    book.observe(Told(window=day(1), account="7").life(100, rows=1200))
+    told = Told(window=day(2), job="r-2", account="7")
+    book.observe([told.creating(105), told.created(106), told.failed(112, error=failed("the job failed", ODD))])
+    book.observe_exchange(exchange("download_retriever", 200, 0.5, 48_000, job="r-1"))
+    book.stream_ended("orders", "failed")
+    return book

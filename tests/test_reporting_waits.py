@@ -14,7 +14,7 @@ from tap_asyncreport.output import Output
 from tap_asyncreport.reporting.live import Rates as Speeds
 from tap_asyncreport.reporting.live import rows_of
 from tap_asyncreport.reporting.views import StreamView, views
-from tests.told import Told, day, ledger
+from tests.told import Told, call, day, ledger
 
 SCRIPT = {("poll", "*"): [running(), running("QUEUED", wait=20.0)]}
 
@@ -53,11 +53,11 @@ def test_calls_that_the_rates_hold_back() -> None:
     book, told = ledger(), Told(window=day(1))
     book.plan("orders", 1)
     book.observe([told.creating(100)])
-    book.observe_wait("orders", 112.0)
+    book.observe_wait(call(told.unit), 100.0, 112.0)
     assert "rate_limits, 12 s" == view(book, 100).waits_for
     assert "the API to take a job" == view(book, 113).waits_for
     book.observe(told.life(113)[1:8])
-    book.observe_wait("orders", 130.0)
+    book.observe_wait(call(told.unit, "polling_requester"), 121.0, 130.0)
     assert "writing rows" == view(book, 121).waits_for
 
 

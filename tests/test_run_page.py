@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_asyncreport.reporting import RunFacts, RunLedger, write_report
+from tap_asyncreport.config.loading import load
+from tap_asyncreport.config.shown import shown
+from tap_asyncreport.reporting import RunFacts, write_report
 from tap_asyncreport.reporting.html import Html, embedded, tag
 from tap_asyncreport.reporting.lanes import Phase, Span
 from tap_asyncreport.reporting.page import page_of
 from tap_asyncreport.reporting.report import report_of
 from tap_asyncreport.reporting.timing import crowd, time_spent
-from tests.sample_run import CONFIGURATION, STATE_AFTER, STATE_BEFORE, big_run
-from tests.told import Told, day, exchange, failed, ledger
-
-FACTS = RunFacts("failed", 1, "0.1.0", STATE_BEFORE, STATE_AFTER, CONFIGURATION)
-ODD = '</script><script>alert("x")</script>&<!-- \u2028 \x00'
-
-
-def small_run() -> RunLedger:
-    book = ledger()
-    book.plan("orders", 2, partitions=1)
-    book.observe(Told(window=day(1), account="7").life(100, rows=1200))
-    told = Told(window=day(2), job="r-2", account="7")
-    book.observe([told.creating(105), told.created(106), told.failed(112, error=failed("the job failed", ODD))])
-    book.observe_exchange(exchange("download_retriever", 200, 0.5, 48_000, job="r-1"))
-    book.stream_ended("orders", "failed")
-    return book
-
+from tests.sample_run import FACTS, small_run
+from tests.told import Told, call, day, failed, ledger
 
 # where the time went
 
@@ -85,6 +69,32 @@ spans_of_lanes = st.lists(
     st.lists(st.builds(lambda p, a, b: Span(p, min(a, b), max(a, b)), st.sampled_from(Phase), st.integers(-5, 50), st.integers(-5, 50))),
     max_size=6,
 )
+
+
+def test_calls_that_rates_hold_back_are_not_creating() -> None:
+    """What our own `rate_limits` cost is told as such, on the lane and in the sentence, whoever hears of it first."""
+    book, told = ledger(), Told()
+    book.plan("orders", 1)
+    book.observe_wait(call(told.unit), 101, 107)  # on another thread, before the lane begins
+    book.observe([told.creating(100)])
+    book.observe_wait(call(told.unit, "download_retriever"), 110, 111)
+    book.observe([told.created(108), told.polled(109, word="DONE"), told.completed(110), told.ready(112)])
+    report = report_of(book, FACTS, 112)
+    phases = [(report["phases"][phase], start, end) for phase, start, end in report["lanes"][0]["spans"]]
+    assert [
+        ("creating", 0, 1), ("held by rate_limits", 1, 7), ("creating", 7, 8), ("running at the API", 8, 10),
+        ("held by rate_limits", 10, 11), ("downloading", 11, 12),
+    ] == phases  # fmt: skip
+    assert report["sentence"].startswith("58 % of the wall time was waiting for rate_limits; 17 % was")
+
+
+def test_a_poll_that_rates_hold_back_stops_no_job() -> None:
+    """The job runs at the API meanwhile."""
+    book, told = ledger(), Told()
+    book.plan("orders", 1)
+    book.observe([told.creating(100), told.created(101)])
+    book.observe_wait(call(told.unit, "polling_requester"), 102, 105)
+    assert ["creating", "running at the API"] == [span.phase for span in book.lanes[0].spans_until(110)]
 
 
 @given(spans_of_lanes)
@@ -166,6 +176,22 @@ def test_no_secret_reaches_the_report(tmp_path: Path) -> None:
     assert "s3cret" not in (tmp_path / "run.html").read_text("utf-8") + (tmp_path / "run.json").read_text("utf-8")
 
 
+def test_the_configuration_in_effect(tmp_path: Path) -> None:
+    """Every value that was given stands with its line, what nobody gave with its default, and no secret is shown."""
+    (tmp_path / "tap.yml").write_text(
+        "base_url: https://api.example.com\nsecrets: {token: hush}\nauthenticator: {type: bearer, token: hush}\nstreams:\n"
+        "  - name: orders\n    creation_requester: POST /x\n    polling_requester: GET /x\n    download_retriever: GET /y\n"
+        "    jobs: {timeout: 1h}\n"
+    )
+    rows = {key: (value, origin) for key, value, origin in shown(load([str(tmp_path / "tap.yml")], environ={}))}
+    assert ("1h", f"{tmp_path}/tap.yml:9") == rows["streams.orders.jobs.timeout"]
+    assert ("3", "default") == rows["streams.*.jobs.max_attempts"]
+    assert ("4", "default") == rows["max_concurrent_jobs"]
+    assert ("1m", "default") == rows["request_timeout.read"]
+    assert not {"streams.*.jobs.timeout", "streams.*.incremental.lag"} & set(rows)
+    assert "hush" not in str(rows)
+
+
 # the files
 
 
@@ -203,7 +229,8 @@ def test_an_interrupted_run_has_a_report(tmp_path: Path) -> None:
     book.finish(110)
     assert write_report(tmp_path / "run.html", book, RunFacts("interrupted", 130), now=111)
     report = json.loads((tmp_path / "run.json").read_text("utf-8"))
-    assert ("not finished", [2, 1.0, 10.0]) == (report["lanes"][0]["outcome"], report["lanes"][0]["spans"][-1])
+    running = report["phases"].index("running at the API")
+    assert ("not finished", [running, 1.0, 10.0]) == (report["lanes"][0]["outcome"], report["lanes"][0]["spans"][-1])
     assert "interrupted" in (tmp_path / "run.html").read_text("utf-8")
 
 
@@ -224,6 +251,31 @@ def test_embedded_data_stays_data(data: Any) -> None:
     assert not re.search("[<>&\u2028\u2029]", text)
 
 
+def test_what_to_do_about_a_failure() -> None:
+    """What to try, and the key and line to change, stand beside the API's words, before everything else."""
+    book, told = ledger(), Told(window=day(1))
+    error = failed(hint="raise jobs.timeout")
+    error.place = "streams.orders.jobs.timeout (tap.yml:12)"
+    book.observe([told.creating(100), told.failed(101, error=error)])
+    report = report_of(book, FACTS, 102)
+    page = page_of(report, "run.json")
+    assert ("raise jobs.timeout", "streams.orders.jobs.timeout (tap.yml:12)") == tuple(report["failures"][0][key] for key in ("try", "key"))
+    assert "What to try: </span>raise jobs.timeout</p>" in page
+    assert page.index('id="failures"') < page.index('id="time"')
+
+
+def test_a_thousand_failures_are_not_all_in_the_page() -> None:
+    """Two hundred are; the others are in the JSON, which the page says."""
+    book = ledger()
+    for count in range(1000):
+        told = Told(window=day(1), account=str(count))
+        book.observe([told.creating(100), told.failed(101, error=failed())])
+    report = report_of(book, FACTS, 102)
+    page = page_of(report, "run.json")
+    assert (1000, 200) == (len(report["failures"]), page.count('class="failure"'))
+    assert "The other 800 are in the JSON file beside this page." in page
+
+
 def test_the_page_needs_nothing_else() -> None:
     """No address of another host, no import, and a policy that forbids both."""
     page = page_of(report_of(small_run(), FACTS, 120), "run.json")
@@ -241,190 +293,26 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def palette(scheme: str) -> dict[str, str]:
+    page = page_of(report_of(ledger(), FACTS, 101), "run.json")
+    both = re.findall(r":root \{(.*?)\}", page, re.DOTALL)
+    return dict(re.findall(r"--([\w-]+): (#\w{6})", both[0] if scheme == "light" else both[1]))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phases_differ_without_colour(scheme: str) -> None:
+    """Phases that touch on a lane differ in brightness by 1.5 to 1, so that it takes no eye for colours to part them."""
+    shades = palette(scheme)
+    pairs = [("creating", "running"), ("running", "writing"), ("ready", "writing"), ("downloading", "ready")]
+    assert [] == [pair for pair in pairs if contrast(shades[pair[0]], shades[pair[1]]) < 1.5]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast(scheme: str) -> None:
     """Text stands out by 4.5 to 1 from what it stands on, and each phase that is work by 3 to 1 (WCAG AA)."""
-    page = page_of(report_of(ledger(), FACTS, 101), "run.json")
-    both = re.findall(r":root \{(.*?)\}", page, re.DOTALL)
-    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", both[0] if scheme == "light" else both[1]))
+    colours = palette(scheme)
     texts = [(ink, ground) for ink in ("ink", "soft", "accent") for ground in ("paper", "raised")]
     texts += [("ink", "chosen"), ("good", "good-back"), ("bad", "bad-back"), ("middling", "middling-back"), ("bad", "chosen")]
     assert [] == [pair for pair in texts if contrast(colours[pair[0]], colours[pair[1]]) < 4.5]
-    phases = ("creating", "running", "downloading", "writing", "backing-off", "failed")
+    phases = ("held", "creating", "running", "downloading", "writing", "backing-off", "failed")
     assert [] == [name for name in phases if contrast(colours[name], colours["paper"]) < 3]
-
-
-# in a browser
-
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-).split()
-
-
-class Visit:
-    """A page opened in the browser, with everything it complained about or asked the network for."""
-
-    def __init__(self, page: Any, path: Path) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self._asked(request.url, path))
-        page.goto(path.as_uri())
-
-    def _asked(self, url: str, path: Path) -> None:
-        if url != path.as_uri() and not url.startswith("data:"):
-            self.complaints.append(f"asked for {url}")
-
-    def shown(self) -> str:
-        return str(self.page.locator("#lanes-shown").inner_text())
-
-    def labels(self) -> list[str]:
-        return [text.strip() for text in self.page.locator("#lanes-body [role=row] .label").all_inner_texts()]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not os.environ.get("CI"):
-        pytest.importorskip("playwright")
-        if CHROMIUM is None:
-            pytest.skip("no Chromium here; CI has one")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as player:
-        opened = player.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def big_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("page") / "run.html"
-    book, end = big_run(1200)
-    assert write_report(path, book, FACTS, now=end)
-    return path
-
-
-@pytest.fixture(params=["light", "dark"])
-def visit(request: pytest.FixtureRequest, browser: Any, big_page: Path) -> Iterator[Visit]:
-    context = browser.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900})
-    made = Visit(context.new_page(), big_page)
-    yield made
-    assert [] == made.complaints
-    context.close()
-
-
-def test_opens_without_a_complaint(visit: Visit) -> None:
-    """Nothing on the console, nothing asked of the network, and only the lanes in view are made, of 1,200."""
-    assert "1,200 lanes" == visit.shown()
-    assert 20 < len(visit.labels()) < 60
-    assert "failed" == visit.page.locator("h1 .outcome").inner_text()
-
-
-def test_the_scheme_is_the_reader_s(visit: Visit) -> None:
-    """Light or dark as the reader's system is."""
-    dark = visit.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    ground = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert ("rgb(18, 21, 26)" if dark else "rgb(255, 255, 255)") == ground
-
-
-def test_filters(visit: Visit) -> None:
-    """Stream, outcome and text narrow the lanes, together; the count is told."""
-    page = visit.page
-    page.select_option("[name=outcome]", "failed")
-    assert "21 of 1,200 lanes" == visit.shown()
-    page.select_option("[name=stream]", "clicks")
-    assert "8 of 1,200 lanes" == visit.shown()
-    assert all(label.startswith("clicks") for label in visit.labels())
-    page.fill("[name=text]", "R-1463 quota")
-    assert ("1 of 1,200 lanes", ["clicks account=3 2026-04-26 to 2026-04-27"]) == (visit.shown(), visit.labels())
-    page.fill("[name=text]", "no such thing")
-    assert ("0 of 1,200 lanes", "No lane matches.") == (visit.shown(), page.locator("#lanes-body").inner_text())
-
-
-def test_order_and_time_axis(visit: Visit) -> None:
-    """Lanes sort by time and by rows, and can all begin at the left."""
-    page = visit.page
-    page.select_option("[name=order]", "rows")
-    rows = [int(text.replace(",", "")) for text in page.locator("#lanes-body .rows").all_inner_texts()]
-    assert sorted(rows, reverse=True) == rows
-    page.select_option("[name=clock]", "lane")
-    lefts = page.locator("#lanes-body .track").evaluate_all("tracks => tracks.map(track => track.firstChild.style.left)")
-    assert {"0%"} == set(lefts)
-
-
-def test_the_keyboard_reaches_everything(visit: Visit) -> None:
-    """Tab comes to the skip link, the filters and the lanes; arrows, Page and End move, and the chosen lane is told."""
-    page = visit.page
-    page.keyboard.press("Tab")
-    assert "Skip to the jobs" == page.evaluate("document.activeElement.textContent")
-    reached = []
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.name || document.activeElement.id || document.activeElement.tagName"))
-        if reached[-1] == "lanes":
-            break
-    assert ["stream", "outcome", "text", "order", "clock", "lanes"] == reached[-6:]
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
-    assert ("lane-1", "true") == (
-        page.locator("#lanes").get_attribute("aria-activedescendant"),
-        page.locator("#lane-1").get_attribute("aria-selected"),
-    )
-    page.keyboard.press("End")
-    assert "inventory_by_warehouse 2026-10-27 to 2026-10-28" == page.locator("#lane-details h3").inner_text()
-    assert page.locator("#lanes").get_attribute("aria-activedescendant") is not None
-    page.keyboard.press("Home")
-    assert "orders 2026-01-01 to 2026-01-02" == page.locator("#lane-details h3").inner_text()
-
-
-def test_a_chosen_lane_is_told_in_full(visit: Visit) -> None:
-    """A click shows outcome, jobs, the API's words and each phase with its time."""
-    page = visit.page
-    page.fill("[name=text]", "r-1133")
-    page.locator("#lanes-body [role=row]").first.click()
-    told = page.locator("#lane-details").inner_text()
-    assert 'Report quota exceeded for account 42 <b>"upgrade"</b>' in told
-    assert re.search(r"running at the API\s+4 min 20 s\s+19 s", told)
-
-
-def test_a_screen_reader_finds_its_way(visit: Visit) -> None:
-    """Landmarks, headings in order, a name for every control, captions on tables, a summary for every lane."""
-    page = visit.page
-    assert [1, 1, 1] == [page.locator(name).count() for name in ("body > header", "main", "body > footer")]
-    assert ["Where the time went", "Failures (21)", "Streams", "Jobs", "Requests", "Bookmarks", "Configuration"] == page.locator(
-        "main h2"
-    ).all_inner_texts()
-    assert [] == page.evaluate("[...document.querySelectorAll('select, input')].filter(field => !field.labels.length).map(field => field.name)")
-    assert [] == page.evaluate("[...document.querySelectorAll('main > section > div > table')].filter(table => !table.caption)")
-    assert [] == page.evaluate("[...document.querySelectorAll('svg, [role=grid], [role=img]')].filter(one => !one.ariaLabel)")
-    assert "1201" == page.locator("#lanes").get_attribute("aria-rowcount")
-    assert "waiting for a slot 1.0 s, creating 0.4 s, running at the API" in str(
-        page.locator("#lane-0 .track").get_attribute("aria-label")
-    )
-
-
-def test_text_is_never_markup(browser: Any, tmp_path: Path) -> None:
-    """What an API says in tags is shown as text, on the page and in the lanes."""
-    write_report(tmp_path / "run.html", small_run(), FACTS, now=120)
-    made = Visit(browser.new_page(), tmp_path / "run.html")
-    made.page.locator("#lanes-body [role=row]").last.click()
-    assert 'the job failed: </script><script>alert("x")</script>&<!--' in made.page.locator("#lane-details").inner_text()
-    assert 'the job failed: </script><script>alert("x")</script>&<!--' in made.page.locator(".failure .words").inner_text()
-    assert [] == made.complaints
-
-
-def test_without_jobs(browser: Any, tmp_path: Path) -> None:
-    """A run that failed before any job has a page all the same."""
-    write_report(tmp_path / "run.html", ledger(), RunFacts("failed", 77), now=101)
-    made = Visit(browser.new_page(), tmp_path / "run.html")
-    assert ("0 lanes", "No job ran.", []) == (made.shown(), made.page.locator("#lanes-body").inner_text(), made.complaints)
-
-
-def test_fits_a_phone(browser: Any, big_page: Path) -> None:
-    """At the width of a phone nothing but tables scrolls sideways."""
-    page = browser.new_page(viewport={"width": 390, "height": 800})
-    made = Visit(page, big_page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert [] == made.complaints

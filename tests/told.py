@@ -70,8 +70,13 @@ def exchange(step: str, status: int | None, seconds: float, size: int, job: str 
     return Exchange(call, "GET https://api.example.com/", STARTED[1], seconds, status_code=status, size=size)
 
 
+def call(unit: Unit, step: str = "creation_requester") -> Call:
+    """A call about that unit, before it is sent."""
+    return Call(step=step, stream=unit.stream, job_id=None, method="POST", url="https://api.example.com/", unit=unit)
+
+
 def failed(message: str = "the job failed", excerpt: str | None = "no quota", **more: Any) -> ReportError:
     return ReportError(message, excerpt=excerpt, **more)
 
 
-__all__ = ["STARTED", "Told", "day", "exchange", "failed", "ledger"]
+__all__ = ["STARTED", "Told", "call", "day", "exchange", "failed", "ledger"]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from tap_asyncreport.config.settings import RequestTimeout, Settings, Spool
+from tap_asyncreport.config.streams import Decode, Incremental, Jobs, Status
+from tap_asyncreport.config.values import Model
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.loading import Loaded
 
 HIDDEN = "•••"
+DEFAULT = "default"
+_OF_STREAMS: dict[str, type[Model]] = {"status": Status, "jobs": Jobs, "decode": Decode, "incremental": Incremental}
 _OPEN_IN_AUTHENTICATORS = frozenset({
     "type", "in", "name", "grant", "token_url", "method", "client_auth", "scopes", "header", "prefix", "expires_in",
     "refresh_before", "algorithm", "lifetime", "region", "service", "signature_method", "realm", "request",
@@ -17,8 +23,29 @@ _OPEN_IN_AUTHENTICATORS = frozenset({
 
 
 def shown(loaded: Loaded) -> list[tuple[str, str, str]]:
-    """Rows of key, value and origin (`file:line`), in the order of the configuration."""
-    return [(key, _text(key, value), _origin(loaded, key)) for key, value in _leaves(loaded.raw, "")]
+    """Rows of key, value and origin: what was given (`file:line`), in its order, then the defaults of the rest."""
+    given = [(key, _text(key, value), _origin(loaded, key)) for key, value in _leaves(loaded.raw, "")]
+    return given + list(_defaults(loaded))
+
+
+def _defaults(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    """Budgets, timing and decoding that nobody wrote down; under `streams.*` for the streams that say nothing else."""
+    raw = loaded.raw
+    for name in ("timezone", "max_concurrent_jobs", "unknown_columns"):
+        if name not in raw:
+            yield name, _text(name, Settings.model_fields[name].default), DEFAULT
+    yield from _unsaid("request_timeout", RequestTimeout, [raw.get("request_timeout")])
+    yield from _unsaid("spool", Spool, [raw.get("spool")])
+    for name, model in _OF_STREAMS.items():
+        said = [stream.get(name) for stream in raw["streams"]]
+        yield from _unsaid(f"streams.*.{name}", model, [one for one in said if one or model is not Incremental])
+
+
+def _unsaid(key: str, model: type[Model], said: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
+    given = [one if isinstance(one, Mapping) else {model.shorthand: one} for one in said]
+    for name, value in model().model_dump(mode="json", by_alias=True).items():
+        if value not in (None, {}, []) and any(name not in one for one in given):
+            yield f"{key}.{name}", _text(f"{key}.{name}", value), DEFAULT
 
 
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tap_asyncreport.http.urls import Url, parse, with_params
+from tap_asyncreport.job import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Call:
     """What a step wants sent; `url` is absolute, or a path that is appended to `base_url`.
 
     `media_type` is that of the body where no header, the step's or the configuration's, says a fitting one.
+    `unit` is the piece of work that it is for, where it is for one.
     `scope` holds the names that templates of `headers` and authenticators may use beside the run's own.
     Without `follow`, a redirect is an answer like any other. Of a `confidential` call observers are told when its
     secrets are known, by `Reply.tell`.
@@ -33,6 +35,7 @@ class Call:
     scope: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     follow: bool = True
     confidential: bool = False
+    unit: Unit | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True)

@@ -174,6 +174,7 @@ class Requester:
             media_type=media_type,
             scope=scope,
             follow=self._follow,
+            unit=asking.unit,
         )
 
     def _now(self, job: Job | None) -> datetime:

@@ -65,7 +65,7 @@ def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[objec
 def _cells(columns: Sequence[Column], row: Sequence[object]) -> Iterable[Html]:
     for position, (column, value) in enumerate(zip(columns, row, strict=True)):
         if position:
-            yield tag("td", value, class_="number" if column.number else column.class_)
+            yield tag("td", value, class_="number" if column.number else column.class_, data_title=column.title)
         else:
             yield tag("th", value, scope="row", class_=column.class_)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ class Phase(StrEnum):
     """What a unit of work is doing, in the words of the run page."""
 
     WAITING = "waiting for a slot"
+    HELD = "held by rate_limits"
     CREATING = "creating"
     RUNNING = "running at the API"
     DOWNLOADING = "downloading"
@@ -67,6 +69,24 @@ ENDS = {
 }
 
 
+CALLING = frozenset({Phase.CREATING, Phase.DOWNLOADING, Phase.BACKING_OFF})
+Holds = Sequence[tuple[float, float]]
+
+
+def _parted(span: Span, holds: Holds) -> Iterator[Span]:
+    """The span, with the stretches in which a call of it was held back as phases of their own."""
+    at = span.start
+    for since, until in holds:
+        start, end = max(at, since), min(span.end, until)
+        if end > start:
+            if start > at:
+                yield Span(span.phase, at, start)
+            yield Span(Phase.HELD, start, end)
+            at = end
+    if at < span.end or at == span.start:
+        yield Span(span.phase, at, span.end)
+
+
 @dataclass(slots=True, eq=False)
 class Lane:
     """One unit of work over the run; a job that is made again stays in the same lane."""
@@ -92,6 +112,7 @@ class Lane:
     size: int = 0
     error: str | None = None
     closed: bool = False
+    holds: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def job_id(self) -> str | None:
@@ -123,10 +144,13 @@ class Lane:
             self.spans.append(Span(Phase.FAILED, self.since, self.since))
 
     def spans_until(self, at: float) -> list[Span]:
-        """All spans, the present phase included."""
-        if self.closed or at <= self.since:
-            return self.spans
-        return [*self.spans, Span(self.phase, self.since, at)]
+        """All spans, the present phase included; where a call was held back, that is what the unit did."""
+        is_over = self.closed or at <= self.since
+        spans = self.spans if is_over else [*self.spans, Span(self.phase, self.since, at)]
+        if not self.holds:
+            return spans
+        holds = sorted(self.holds)
+        return [piece for span in spans for piece in (_parted(span, holds) if span.phase in CALLING else (span,))]
 
     def stop(self, at: float) -> None:
         """The present phase is over."""

@@ -12,17 +12,18 @@ from tap_asyncreport.errors import TapError, Where
 from tap_asyncreport.job import JobEvent, JobEventKind, Unit
 from tap_asyncreport.reporting import words
 from tap_asyncreport.reporting.calls import StepCalls
-from tap_asyncreport.reporting.lanes import ENDS, MOVES, Lane, Phase
-from tap_asyncreport.reporting.tally import Failure, StreamEnd, Tally, failure
+from tap_asyncreport.reporting.lanes import ENDS, MOST_SPANS, MOVES, Lane, Phase
+from tap_asyncreport.reporting.tally import Failure, StreamEnd, Tally, failure, key_of
 
 if TYPE_CHECKING:
-    from tap_asyncreport.http.calls import Exchange
+    from tap_asyncreport.http.calls import Call, Exchange
 
 AFTERWARDS = frozenset(
     {JobEventKind.ABORTED, JobEventKind.DELETED, JobEventKind.DROPPED, JobEventKind.WARNING, JobEventKind.KEPT}
 )
 OVER_AT_THE_API = frozenset({JobEventKind.RETRYING, JobEventKind.SPLIT, JobEventKind.SKIPPED})
 DOWNLOAD = "download_retriever"
+HOLDS_UP = frozenset({"creation_requester", "download_target_requester", DOWNLOAD})  # a held poll stops no job
 
 
 class RunLedger:
@@ -42,6 +43,7 @@ class RunLedger:
         self.lock = threading.RLock()
         self._keep_lanes = keep_lanes
         self._by_job: dict[tuple[str, str], Lane] = {}
+        self._holds: dict[Unit, list[tuple[float, float]]] = {}  # of units whose beginning is still to be told
 
     def wall(self, at: float) -> datetime:
         """The wall clock's time at a monotonic moment."""
@@ -68,7 +70,9 @@ class RunLedger:
             if not any(known.stream == stream and known.words == tally.error for known in self.failures):
                 text = render(error, where=Where(stream=stream))
                 when = self.started if at is None else at
-                self.failures.append(Failure(stream, "", "", None, tally.error, text, when))
+                self.failures.append(
+                    Failure(stream, "", "", None, tally.error, text, when, error.hint, key_of(error))
+                )
 
     def finish(self, at: float) -> None:
         """The run is over: what is still open stays unfinished."""
@@ -84,11 +88,18 @@ class RunLedger:
         with self.lock:
             self._tally(stream).writing_rows = rows
 
-    def observe_wait(self, stream: str | None, until: float) -> None:
-        """A call of that stream is held back by `rate_limits` until then; on any thread."""
-        tally = self.streams.get(stream or "")
-        if tally is not None:
+    def observe_wait(self, call: Call, since: float, until: float) -> None:
+        """That call is held back by `rate_limits` until then; on any thread."""
+        with self.lock:
+            tally = self.streams.get(call.stream or "")
+            if tally is None:
+                return
             tally.held_until = max(tally.held_until, until)
+            if self._keep_lanes and call.unit is not None and call.step in HOLDS_UP:
+                lane = tally.live.get(call.unit)
+                holds = self._holds.setdefault(call.unit, []) if lane is None else lane.holds
+                if len(holds) < MOST_SPANS:
+                    holds.append((since, until))
 
     def observe_exchange(self, exchange: Exchange) -> None:
         """Takes down one call and its answer; an observer for the door to the network, on any thread."""
@@ -138,6 +149,7 @@ class RunLedger:
         unit = event.unit
         since = min(event.at, tally.born_at(unit, event.at))
         lane = Lane(unit.stream, words.partition(unit), words.window(unit), unit.link, since)
+        lane.holds = self._holds.pop(unit, [])
         tally.live[unit] = lane
         if self._keep_lanes:
             self.lanes.append(lane)

@@ -3,7 +3,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const classes = data.phases.map((phase) => "p-" + data.styles[phase]);
   const WAITING = 0;
-  const ROW = 26;
+  let ROW = 26;
   const SPARE = 8;
   const MANY = 60;
 
@@ -16,6 +16,16 @@
   const filters = document.getElementById("filters");
   const view = document.getElementById("view");
   const crowd = document.getElementById("crowd");
+
+  // whatever scrolls can be reached by the keyboard
+
+  const reach = () => {
+    for (const box of document.querySelectorAll(".scroll")) {
+      const scrolls = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+      for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", box.querySelector("caption").textContent]])
+        scrolls ? box.setAttribute(name, value) : box.removeAttribute(name);
+    }
+  };
 
   const lanes = data.lanes.map((lane, number) => {
     const spans = lane.spans;
@@ -36,6 +46,7 @@
   const count = (value) => value.toLocaleString("en");
 
   const duration = (seconds) => {
+    if (seconds < 0.9995) return Math.round(seconds * 1000) + " ms";
     if (seconds < 9.95) return seconds.toFixed(1) + " s";
     const whole = Math.round(seconds);
     const units = [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]];
@@ -47,6 +58,8 @@
     }
     return whole + " s";
   };
+
+  const clock = (seconds) => new Date(Date.parse(data.started_at) + seconds * 1000).toISOString().slice(11, 19);
 
   const element = (name, className, text) => {
     const made = document.createElement(name);
@@ -60,8 +73,8 @@
   let start = 0;
   let length = 1;
 
-  const aligned = () => filters.elements.clock.value === "lane";
-  const zoomed = () => filters.elements.clock.value === "view";
+  const aligned = () => filters?.elements.clock.value === "lane";
+  const zoomed = () => filters?.elements.clock.value === "view";
   const place = (lane, at) => (100 * (at - (aligned() ? lane.from : start))) / length;
 
   const range = () => {
@@ -76,7 +89,7 @@
     const whole = zoomed() ? until - from : aligned() ? Math.max(...shown.map((lane) => lane.took)) : data.seconds;
     length = Math.max(whole * 1.01, 0.001);
     mark(from, until);
-    const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
+    const steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
     const most = Math.max(1, Math.min(6, Math.floor(ticks.clientWidth / 80)));
     const step = steps.find((candidate) => length / candidate <= most) || 86400 * Math.ceil(length / 86400 / most);
     const marks = [];
@@ -85,7 +98,7 @@
   };
 
   const tick = (at) => {
-    const made = element("span", at === start ? "first" : "", duration(at));
+    const made = element("span", at === start ? "first" : "", at ? duration(at) : "0");
     made.style.left = (100 * (at - start)) / length + "%";
     return made;
   };
@@ -148,6 +161,13 @@
     return made;
   };
 
+  const none = (text) => {
+    const made = element("div", "none");
+    made.setAttribute("role", "row");
+    made.append(cell("", text));
+    return made;
+  };
+
   const draw = () => {
     measure();
     const first = Math.max(0, Math.floor(grid.scrollTop / ROW) - SPARE);
@@ -155,7 +175,7 @@
     const rows = [];
     for (let index = first; index < last; index += 1) rows.push(row(shown[index], index));
     body.replaceChildren(...rows);
-    if (!shown.length) body.append(element("div", "none", lanes.length ? "No lane matches." : "No job ran."));
+    if (!shown.length) body.append(none(lanes.length ? "No lane matches." : "No job ran."));
     if (chosen >= first && chosen < last) grid.setAttribute("aria-activedescendant", "lane-" + shown[chosen].number);
     else grid.removeAttribute("aria-activedescendant");
   };
@@ -179,12 +199,18 @@
       .sort(orders[order.value]);
     chosen = kept ? shown.indexOf(kept) : -1;
     if (chosen < 0) details.replaceChildren(element("p", "soft", "Choose a lane with a click or the arrow keys to see its phases."));
-    grid.setAttribute("aria-rowcount", shown.length + 1);
-    body.style.height = Math.max(shown.length * ROW, 80) + "px";
-    grid.style.height = Math.min(Math.max(shown.length, 3) + 1, 24) * ROW + 4 + "px";
-    shownCount.textContent = shown.length === lanes.length ? count(lanes.length) + " lanes" : count(shown.length) + " of " + count(lanes.length) + " lanes";
+    fit();
     grid.scrollTop = 0;
     draw();
+  };
+
+  const fit = () => {
+    ROW = parseFloat(getComputedStyle(grid).getPropertyValue("--row"));
+    grid.setAttribute("aria-rowcount", shown.length + 1);
+    body.style.height = Math.max(shown.length * ROW, 80) + "px";
+    grid.style.height = Math.min(Math.max(shown.length * ROW, 80) + ROW, 24 * 26) + 4 + "px";
+    const all = count(lanes.length) + (lanes.length === 1 ? " lane" : " lanes");
+    if (shownCount) shownCount.textContent = shown.length === lanes.length ? all : count(shown.length) + " of " + all;
   };
 
   // one lane in full
@@ -201,7 +227,7 @@
     facts.append(fact("Attempts", count(lane.attempts)), fact(lane.jobs.length === 1 ? "Job" : "Jobs", lane.jobs.join(", ") || "none"));
     const table = element("table");
     const head = table.createTHead().insertRow();
-    for (const [title, className] of [["Phase", ""], ["After", "number"], ["For", "number"]]) {
+    for (const [title, className] of [["Phase", ""], ["At (UTC)", "number"], ["After", "number"], ["For", "number"]]) {
       const made = element("th", className, title);
       made.scope = "col";
       head.append(made);
@@ -211,7 +237,7 @@
       const line = rows.insertRow();
       const name = element("td");
       name.append(element("span", "swatch " + classes[phase]), data.phases[phase]);
-      line.append(name, element("td", "number", duration(start)), element("td", "number", end > start ? duration(end - start) : ""));
+      line.append(name, element("td", "number", clock(start)), element("td", "number", duration(start)), element("td", "number", end > start ? duration(end - start) : ""));
     }
     details.replaceChildren(element("h3", "", lane.name), facts);
     if (lane.error) details.append(element("pre", "", lane.error));
@@ -230,7 +256,17 @@
   };
 
   grid.addEventListener("scroll", draw, { passive: true });
-  window.addEventListener("resize", draw);
+  window.addEventListener("resize", () => {
+    reach();
+    fit();
+    draw();
+  });
+  reach();
+  if (!filters) {
+    fit();
+    draw();
+    return;
+  }
   filters.addEventListener("submit", (event) => event.preventDefault());
   filters.addEventListener("input", filter);
   body.addEventListener("click", (event) => {

@@ -50,7 +50,7 @@ def write_report(
 
 def page_of(report: Mapping[str, Any], json_name: str) -> str:
     """The page that shows a report."""
-    drawn = {key: report[key] for key in ("seconds", "phases", "lanes")}
+    drawn = {key: report[key] for key in ("seconds", "started_at", "phases", "lanes")}
     drawn["styles"] = {phase.value: STYLES[phase] for phase in Phase}
     drawn["ends"] = {end.value: short for end, short in SHORT_ENDS.items()}
     return Template(_part("page.html")).substitute(

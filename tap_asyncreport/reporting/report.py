@@ -121,6 +121,8 @@ def _failure(failure: Failure, ledger: RunLedger) -> dict[str, Any]:
         "job_id": failure.job_id,
         "words": failure.words,
         "text": failure.text,
+        "try": failure.hint,
+        "key": failure.key,
         "at": _instant(ledger.wall(failure.at)),
     }
 

@@ -15,6 +15,7 @@ Report = Mapping[str, Any]
 
 STYLES = {
     Phase.WAITING: "waiting",
+    Phase.HELD: "held",
     Phase.CREATING: "creating",
     Phase.RUNNING: "running",
     Phase.DOWNLOADING: "downloading",
@@ -23,7 +24,7 @@ STYLES = {
     Phase.BACKING_OFF: "backing-off",
     Phase.FAILED: "failed",
 }
-STACKED = (Phase.WRITING, Phase.READY, Phase.DOWNLOADING, Phase.RUNNING, Phase.BACKING_OFF, Phase.CREATING)
+STACKED = (Phase.WRITING, Phase.READY, Phase.DOWNLOADING, Phase.RUNNING, Phase.BACKING_OFF, Phase.CREATING, Phase.HELD)
 SHORT_ENDS = {
     LaneEnd.OPEN: "open",
     LaneEnd.WRITTEN: "written",
@@ -37,6 +38,7 @@ SHARED = (
 )
 MANY_ROWS = 15
 OPEN_FAILURES = 5
+MOST_FAILURES = 200
 
 
 def header(report: Report) -> Html:
@@ -67,7 +69,7 @@ def _figures(report: Report) -> Html:
     planned = [stream["windows_planned"] for stream in streams if stream["windows_planned"] is not None]
     done = sum(stream["windows_done"] for stream in streams)
     figures = {
-        "Duration": words.duration(report["seconds"]),
+        "Duration": words.brief(report["seconds"]),
         "Streams": words.number(len(streams)),
         "Windows written": f"{words.number(done)} of {words.number(sum(planned))}" if planned else words.number(done),
         "Rows": words.number(report["rows"]),
@@ -82,9 +84,9 @@ def _figures(report: Report) -> Html:
 
 def sections(report: Report) -> Iterator[Html]:
     """All sections, in the order in which a person asks."""
-    yield _time(report)
     if report["failures"]:
         yield _failures(report)
+    yield _time(report)
     yield _streams(report)
     yield _jobs(report)
     yield _requests(report)
@@ -120,7 +122,7 @@ def _paint(share: Mapping[str, Any]) -> str:
 
 
 def _share(share: Mapping[str, Any]) -> Html:
-    return tag("li", _swatch(_paint(share)), f"{share['what']}, {words.duration(share['seconds'])}")
+    return tag("li", _swatch(_paint(share)), f"{share['what']}, {words.brief(share['seconds'])}")
 
 
 def _swatch(class_: str) -> Html:
@@ -133,10 +135,13 @@ def _swatch(class_: str) -> Html:
 def _failures(report: Report) -> Html:
     failures = report["failures"]
     told = [_failure(failure) for failure in failures[:OPEN_FAILURES]]
-    rest = failures[OPEN_FAILURES:]
+    rest, beyond = failures[OPEN_FAILURES:MOST_FAILURES], len(failures) - MOST_FAILURES
     if rest:
-        more = tag("summary", words.many(len(rest), "more failure"))
-        told.append(tag("details", more, *(_failure(failure) for failure in rest)))
+        more = tag("summary", words.many(len(failures) - OPEN_FAILURES, "more failure"))
+        inside = [_failure(failure) for failure in rest]
+        if beyond > 0:
+            inside.append(tag("p", f"The other {words.number(beyond)} are in the JSON file beside this page."))
+        told.append(tag("details", more, *inside))
     return _section("failures", f"Failures ({words.number(len(failures))})", *told)
 
 
@@ -147,9 +152,16 @@ def _failure(failure: Mapping[str, Any]) -> Html:
         "article",
         tag("p", tag("strong", place), *job, " ", tag("span", f"at {failure['at']}", class_="soft")),
         tag("p", failure["words"], class_="words"),
+        *_advice(failure),
         tag("details", tag("summary", "In full"), tag("pre", failure["text"])),
         class_="failure",
     )
+
+
+def _advice(failure: Mapping[str, Any]) -> Iterator[Html]:
+    for name, key in (("What to try", "try"), ("Key", "key")):
+        if failure[key]:
+            yield tag("p", tag("span", f"{name}: ", class_="soft"), failure[key])
 
 
 # streams
@@ -158,7 +170,7 @@ def _failure(failure: Mapping[str, Any]) -> Html:
 def _streams(report: Report) -> Html:
     columns = [
         Column("Stream"),
-        Column("Outcome"),
+        Column("Outcome", "outcomes"),
         Column("Partitions", number=True),
         Column("Windows", number=True),
         Column("Rows", number=True),
@@ -182,15 +194,13 @@ def _stream(stream: Mapping[str, Any]) -> list[object]:
         words.number(stream["rows"]),
         words.size(stream["bytes"]),
         f"{jobs} + {words.number(stream['jobs_adopted'])}" if stream["jobs_adopted"] else jobs,
-        "" if usual is None else words.duration(usual),
+        "" if usual is None else words.brief(usual),
     ]
 
 
 def _scrolled(content: Html, rows: int) -> Html:
-    """Wide tables scroll sideways, long ones in a box of their own that the keyboard reaches."""
-    if rows <= MANY_ROWS:
-        return tag("div", content, class_="scroll")
-    return tag("div", content, class_="tall", tabindex=0, role="group", aria_label="scrolls")
+    """Wide tables scroll sideways, long ones in a box of their own; the script lets the keyboard reach what scrolls."""
+    return tag("div", content, class_="scroll" if rows <= MANY_ROWS else "scroll tall")
 
 
 # jobs
@@ -198,15 +208,15 @@ def _scrolled(content: Html, rows: int) -> Html:
 
 def _jobs(report: Report) -> Html:
     legend = tag("ul", *(tag("li", _swatch(f"p-{STYLES[phase]}"), phase.value) for phase in Phase), class_="legend")
-    head = [("columnheader", "label", "Window"), ("columnheader", "job", "Job"), ("columnheader", "ticks", "")]
+    head = [("columnheader", "label", "Window"), ("columnheader", "job", "Job"), ("columnheader", "axis", "Phases")]
     head += [("columnheader", "number", "Time"), ("columnheader", "number rows", "Rows")]
     cells = [
         tag(
             "div",
-            text,
+            tag("span", text, class_="unseen") if class_ == "axis" else text,
+            tag("div", id="ticks", class_="ticks", aria_hidden="true") if class_ == "axis" else None,
             role=role,
             class_=class_,
-            **({"id": "ticks", "aria_label": "Phases"} if class_ == "ticks" else {}),
         )
         for role, class_, text in head
     ]
@@ -217,7 +227,7 @@ def _jobs(report: Report) -> Html:
         _crowd(report),
         legend,
         tag("noscript", tag("p", "The lanes need JavaScript; all of their data is in the JSON file beside this page.")),
-        _filters(report),
+        _filters(report) if report["lanes"] else None,
         tag(
             "div",
             tag("div", tag("div", *cells, role="row", class_="head", aria_rowindex=1), role="rowgroup"),
@@ -278,17 +288,29 @@ def _crowd(report: Report) -> Html:
     size = {"viewBox": f"0 0 {moments} 100", "preserveAspectRatio": "none"}
     drawn = tag("svg", *shapes, role="img", aria_label=told, **size)
     view = tag("div", id="view", hidden=True)
-    ends = tag("div", tag("span", "0 s"), tag("span", words.duration(report["seconds"])), class_="ends")
+    ends = tag("div", *(tag("span", text) for text in _ends(report)), class_="ends")
     return tag(
         "figure", tag("figcaption", told), tag("div", drawn, view, class_="chart", id="crowd"), ends, class_="crowd"
     )
 
 
+def _ends(report: Report) -> tuple[str, str]:
+    """Where the axis begins and ends, as seconds of the run and on the wall."""
+    first, last = (datetime.fromisoformat(report[key]) for key in ("started_at", "ended_at"))
+    return f"0 s, {first:%H:%M:%S} UTC", f"{words.brief(report['seconds'])}, {last:%H:%M:%S} UTC"
+
+
 def _outline(low: list[int], high: list[int], peak: int) -> str:
     """Steps along the top, and back along the bottom."""
-    top = "".join(f"L{at} {_height(value, peak)}L{at + 1} {_height(value, peak)}" for at, value in enumerate(high))
-    bottom = [f"L{at + 1} {_height(value, peak)}L{at} {_height(value, peak)}" for at, value in enumerate(low)]
-    return f"M0 100{top}{''.join(reversed(bottom))}Z"
+    top = [f"V{_height(value, peak)}H{end}" for value, _, end in _steps(high)]
+    bottom = [f"V{_height(value, peak)}H{start}" for value, start, _ in reversed(_steps(low))]
+    return f"M0 100{''.join(top)}{''.join(bottom)}Z"
+
+
+def _steps(values: list[int]) -> list[tuple[int, int, int]]:
+    """Equal values that follow each other as one: the value, where it begins, where it ends."""
+    ends = [at for at in range(1, len(values)) if values[at] != values[at - 1]]
+    return [(values[start], start, end) for start, end in zip([0, *ends], [*ends, len(values)], strict=True)]
 
 
 def _height(value: int, peak: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tap_asyncreport.error_text import render, summary
-from tap_asyncreport.errors import TapError, Where
+from tap_asyncreport.errors import ReportError, TapError, Where
 from tap_asyncreport.job import JobEvent, Unit, Window, partition_key
 from tap_asyncreport.reporting import words
 from tap_asyncreport.reporting.lanes import Lane, Phase
@@ -37,6 +37,8 @@ class Failure:
     words: str
     text: str
     at: float
+    hint: str | None = None
+    key: str | None = None
 
     @property
     def place(self) -> str:
@@ -60,7 +62,13 @@ def failure(event: JobEvent, job_id: str | None) -> Failure:
     error = event.error or TapError("failed without a reason given")
     unit = event.unit
     text = render(error, where=place_of(unit, job_id))
-    return Failure(unit.stream, words.partition(unit), words.window(unit), job_id, summary(error), text, event.at)
+    place = (unit.stream, words.partition(unit), words.window(unit), job_id)
+    return Failure(*place, summary(error), text, event.at, error.hint, key_of(error))
+
+
+def key_of(error: TapError) -> str | None:
+    """The key of the configuration to look at, with its line, where one is known."""
+    return error.place if isinstance(error, ReportError) else None
 
 
 @dataclass(slots=True, eq=False)

@@ -15,6 +15,7 @@ WORK = {
     Phase.DOWNLOADING: "downloading files",
     Phase.RUNNING: "waiting for the API to run jobs",
     Phase.CREATING: "creating jobs",
+    Phase.HELD: "waiting for rate_limits",
     Phase.BACKING_OFF: "backing off",
 }
 

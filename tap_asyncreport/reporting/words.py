@@ -8,6 +8,7 @@ MINUTE = 60
 HOUR = 3600
 DAY = 86400
 SHORT = 9.95  # seconds below which a tenth is worth showing
+NEARLY_ONE = 0.9995
 FULL = 999.5
 THREE_DIGITS = 99.95
 
@@ -27,8 +28,8 @@ def duration(seconds: float) -> str:
 
 
 def brief(seconds: float) -> str:
-    """The time of a call: `34 ms`, or as `duration`."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration(seconds)
+    """A time that may be short: `34 ms`, or as `duration`."""
+    return f"{seconds * 1000:.0f} ms" if seconds < NEARLY_ONE else duration(seconds)
 
 
 def number(value: int) -> str:
