@@ -40,7 +40,7 @@ FLOORS = (
     ("templates", "job"),
     ("response",),
     ("durations",),
-    ("clock", "errors"),
+    ("clock", "errors", "secrecy"),
 )
 # What is named for the type checker alone, from below: a part that is handed its owner.
 OWNERS = {

@@ -63,7 +63,7 @@ def load(
     written = reduce(merged, trees, Located({}, Place()))
     tree = _over_definition(written, reader)
     if reader.broken:
-        raise ConfigurationError(in_order(reader.problems, _values(_secrets(tree, environ))))
+        raise ConfigurationError(in_order(reader.problems, [_secrets(tree, environ)]))
     tree = _with_stream_defaults(_with_secrets(tree, environ))
     tree = _with_schemas(tree, reader)
     loaded = _checked(tree, reader.problems, require_secrets=require_secrets)
@@ -111,15 +111,6 @@ def _used(raw: Any, pattern: re.Pattern[str]) -> Iterator[str]:
         yield from (plain_name or quoted for plain_name, quoted in pattern.findall(raw))
 
 
-def _values(secrets: Any) -> Iterator[object]:
-    """Every single value under `secrets`."""
-    if isinstance(secrets, Mapping | list):
-        for value in secrets.values() if isinstance(secrets, Mapping) else secrets:
-            yield from _values(value)
-    else:
-        yield secrets
-
-
 def _with_secrets(tree: Located, environ: Mapping[str, str]) -> Located:
     secrets = _secrets(tree, environ)
     written = tree.value.get("secrets")
@@ -164,7 +155,7 @@ def _checked(tree: Located, problems: list[Problem], *, require_secrets: bool) -
         problems += teller.told(error)
     problems += all_problems(_draft(raw, teller, settings), require_secrets=require_secrets)
     if problems or settings is None:
-        raise ConfigurationError(in_order(problems, _values(raw.get("secrets"))))
+        raise ConfigurationError(in_order(problems, [raw.get("secrets")]))
     return Loaded(settings, raw, sources)
 
 

@@ -11,6 +11,7 @@ from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.shapes import Shape, allowed, fields, fitting, is_model, shapes, step, type_tag
 from tap_asyncreport.config.sources import Keys, Sources
 from tap_asyncreport.errors import Problem
+from tap_asyncreport.secrecy.hiding import Hiding
 from tap_asyncreport.templates import to_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _NOT_SHOWN = ("secrets", "authenticator")
 _QUOTED = re.compile("'[^']*'|\"[^\"]*\"")
 _MASK = "•••"
-_SHORTEST_SECRET = 4
 _KINDS = {
     "string": "text",
     "int": "a whole number",
@@ -47,21 +47,20 @@ def render(problems: Iterable[Problem]) -> str:
 
 def in_order(problems: Iterable[Problem], secrets: Iterable[object]) -> list[Problem]:
     """The problems by file and line, each once, with no secret in their texts."""
-    values = [secret for secret in secrets if isinstance(secret, str) and len(secret) >= _SHORTEST_SECRET]
+    hiding = Hiding(secrets)
     once: dict[object, Problem] = {}
     for problem in problems:  # what stands in `stream_defaults` is wrong for every stream
-        clean = _masked(problem, values)
+        clean = _masked(problem, hiding)
         place = (clean.file, clean.line, clean.column) if clean.line else clean.key
         once.setdefault((place, clean.key.rsplit(".", 1)[-1], clean.message), clean)
     return sorted(once.values(), key=lambda problem: (problem.file or "", problem.line or 0, problem.column or 0))
 
 
-def _masked(problem: Problem, secrets: list[str]) -> Problem:
-    message, hint = problem.message, problem.hint
-    for secret in secrets:
-        message = message.replace(secret, _MASK)
-        hint = hint.replace(secret, _MASK) if hint else None
-    return replace(problem, message=message, hint=hint)
+def _masked(problem: Problem, hiding: Hiding) -> Problem:
+    def clean(text: str) -> str:
+        return hiding.hide(text, lambda _: _MASK)
+
+    return replace(problem, message=clean(problem.message), hint=problem.hint and clean(problem.hint))
 
 
 class Teller:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from tap_asyncreport.http.redaction import CUT, HIDDEN, Redactor
-from tap_asyncreport.http.spellings import pattern_of, texts_in
+from tap_asyncreport.secrecy.hiding import Hiding
 
 _CUT_ENCODED = "%E2%80%A6"
 
@@ -23,18 +22,16 @@ class NamingRedactor(Redactor):
     def __init__(self) -> None:
         super().__init__()
         self.numbers_queries = False
-        self._names: list[tuple[str, re.Pattern[str]]] = []
+        self._names: list[tuple[str, Hiding]] = []
         self._queries: dict[str, int] = {}
 
     def name(self, name: str, value: Any) -> None:
         """Hides the value from now on, and calls it by this name."""
         self.add(value)
-        texts = sorted(set(texts_in(value)), key=lambda text: (-len(text), text))
-        if texts:
-            self._names.append((name, re.compile(pattern_of(texts))))
+        self._names.append((name, Hiding([value])))
 
     def mark(self, secret: str) -> str:
-        name = next((name for name, pattern in self._names if pattern.fullmatch(secret)), None)
+        name = next((name for name, hiding in self._names if hiding.is_whole(secret)), None)
         return HIDDEN if name is None else f"${name}"
 
     def veil(self, value: str) -> str:
@@ -43,13 +40,8 @@ class NamingRedactor(Redactor):
         if scheme.lower() == "basic":
             user, colon, password = _decoded(rest).partition(":")
             if colon:
-                return f"{scheme} {self._named(user)}:{self._named(password)}"
-        return f"{scheme} {self._named(rest)}" if rest and "=" not in scheme else super().veil(value)
-
-    def _named(self, text: str) -> str:
-        """The names of the secrets that a text consists of; nothing of it else."""
-        spans = [match.span() for _, pattern in self._names for match in pattern.finditer(text)]
-        return self.mark(text) if spans and (0, len(text)) in spans else HIDDEN
+                return f"{scheme} {self.mark(user)}:{self.mark(password)}"
+        return f"{scheme} {self.mark(rest)}" if rest and "=" not in scheme else super().veil(value)
 
     def cut_query(self, query: str) -> str:
         if not self.numbers_queries:

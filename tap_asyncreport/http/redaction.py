@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tap_asyncreport.errors import excerpt
-from tap_asyncreport.http.spellings import pattern_of, texts_in
 from tap_asyncreport.http.urls import Origin, origin_of
+from tap_asyncreport.secrecy.hiding import Hiding
 
 HIDDEN = "***"
 CUT = "…"
@@ -20,17 +19,6 @@ _URL_WITH_QUERY = re.compile(
 )
 
 
-class _Batch:
-    """Secrets that were added at about the same time, in one pattern; the longer is tried before the shorter."""
-
-    def __init__(self, secrets: frozenset[str]) -> None:
-        self.secrets = secrets
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        return re.compile(pattern_of(sorted(self.secrets, key=lambda secret: (-len(secret), secret))))
-
-
 class Redactor:
     """Hides every value that was added, raw, URL-encoded, base64 or escaped; safe to use from any thread.
 
@@ -38,25 +26,13 @@ class Redactor:
     """
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
+        self._hiding = Hiding(values)
         self._lock = threading.Lock()
-        self._secrets: set[str] = set()
-        self._batches: tuple[_Batch, ...] = ()
         self._own: frozenset[Origin] = frozenset()
-        for value in values:
-            self.add(value)
 
     def add(self, value: Any) -> None:
         """Hides the value from now on; of mappings and lists, every value inside."""
-        found = frozenset(texts_in(value))
-        with self._lock:
-            new = found - self._secrets
-            if not new:
-                return
-            self._secrets |= new
-            batches = list(self._batches)
-            while batches and len(batches[-1].secrets) <= len(new):  # few batches, and few of them compiled again
-                new |= batches.pop().secrets
-            self._batches = (*batches, _Batch(new))
+        self._hiding.add(value)
 
     def own(self, origin: Origin | None) -> None:
         """Query strings of this origin are shown, without the secrets in them."""
@@ -71,8 +47,7 @@ class Redactor:
 
     def hide(self, text: str) -> str:
         """The text with every secret replaced, and nothing else."""
-        spans = sorted(span for batch in self._batches for span in _spans(batch.pattern, text))
-        return "".join(self._replaced(text, spans)) if spans else text
+        return self._hiding.hide(text, self.mark)
 
     def veil(self, value: str) -> str:
         """What is shown of a header that holds nothing but credentials: the scheme, or the name of a cookie."""
@@ -107,7 +82,7 @@ class Redactor:
     def holds_secret(self, data: str | bytes | None) -> bool:
         """Whether a secret stands in the data."""
         text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data or ""
-        return any(batch.pattern.search(text) for batch in self._batches)
+        return self._hiding.holds(text)
 
     def _cut(self, found: re.Match[str]) -> str:
         own = origin_of(found[1].replace("\\/", "/")) in self._own
@@ -116,29 +91,3 @@ class Redactor:
     def cut_query(self, query: str) -> str:  # noqa: ARG002
         """What is shown of a query string of another origin."""
         return CUT
-
-    def _replaced(self, text: str, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
-        """The text with the spans hidden; those that overlap are hidden as one."""
-        end = 0
-        for start, stop in _apart(spans):
-            yield text[end:start]
-            yield self.mark(text[start:stop])
-            end = stop
-        yield text[end:]
-
-
-def _spans(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    return (found.span() for found in pattern.finditer(text))
-
-
-def _apart(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Sorted spans, those that overlap made one."""
-    first = last = 0
-    for start, stop in spans:
-        if start < last:
-            last = max(last, stop)
-            continue
-        if last:
-            yield first, last
-        first, last = start, stop
-    yield first, last
