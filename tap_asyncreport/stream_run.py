@@ -9,9 +9,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from tap_asyncreport.account import place
-from tap_asyncreport.config.values import Step
+from tap_asyncreport.config.values import Step, parse_moment
 from tap_asyncreport.decoding import RowReader
-from tap_asyncreport.errors import ConfigurationError, ReportError, TemplateError, Where
+from tap_asyncreport.errors import ConfigurationError, Problem, ReportError, TemplateError, Where
 from tap_asyncreport.finished import Finished
 from tap_asyncreport.job import Unit, partition_key
 from tap_asyncreport.job_repository import JobRepository
@@ -103,15 +103,27 @@ class StreamRun:
             return None
 
     def _calendar_with(self, incremental: Incremental, zone: str) -> Calendar:
-        settings = self.run.settings
         return Calendar(
-            incremental,
-            start_date=settings.start_date,
-            end_date=settings.end_date,
+            incremental.model_copy(update={name: self._moment(incremental, name) for name in ("start", "end")}),
             timezone=zone,
             now=self.run.now,
             key=f"streams.{self.name}.incremental",
         )
+
+    def _moment(self, incremental: Incremental, name: str) -> Any:
+        """The stream's start or end, else the top level's, as it is in this run."""
+        moment, key = getattr(incremental, name), f"streams.{self.name}.incremental.{name}"
+        if moment is None:
+            moment, key = getattr(self.run.settings, f"{name}_date"), f"{name}_date"
+        if not isinstance(moment, str):
+            return moment
+        moment = self.run.templates.template(moment, key).render(self.scope({}))
+        try:
+            return None if moment is None else parse_moment(moment)
+        except ValueError:
+            said = f"the template gives {moment!r}, which is neither a date nor an instant"
+            hint = "for example {{ now | minus('2d') }}"
+            raise ConfigurationError([Problem(said, key, hint=hint)]) from None
 
     def reading(self) -> Reading:
         """How this stream's bookmarks in a given state are understood."""

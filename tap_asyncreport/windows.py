@@ -72,10 +72,15 @@ class Bookmark(NamedTuple):
     until: datetime
 
 
+def _settled(moment: date | datetime | str | None) -> date | datetime | None:
+    assert not isinstance(moment, str), "whoever makes a calendar renders templates first"
+    return moment
+
+
 class Calendar:
     """A stream's windows and bookmarks in one time zone, as of one reading of the clock.
 
-    `start_date` and `end_date` are the top level's; `timezone` is already rendered; `key` names the settings in errors.
+    `start_date` and `end_date` are the top level's; templates are rendered already; `key` names the settings in errors.
     Unless given, `granularity` is one day where `format` is `date` or a pattern without hours, minutes and seconds,
     else one second: it is the format that says what the API is asked in. A `start` or `end` inside a unit of the
     granularity takes that whole unit in, for the API cannot be asked for a part of it. Raises ConfigurationError for an
@@ -104,8 +109,8 @@ class Calendar:
         self._format = self._known_format(self._granularity.length)
         self._cut = boundary(self._zone, incremental.align) if incremental.align else None
         self._step = incremental.step or (align_step(incremental.align) if incremental.align else None)
-        start = incremental.start if incremental.start is not None else start_date
-        end = incremental.end if incremental.end is not None else end_date
+        start = _settled(incremental.start if incremental.start is not None else start_date)
+        end = _settled(incremental.end if incremental.end is not None else end_date)
         self._grain = Grain(self._zone, self._granularity, first_day=self._first_day(start))
         self._start = None if start is None else self._grain.floor(self._instant(start))
         self._end = self._last_instant(end)

@@ -81,6 +81,29 @@ def test_a_secret_that_is_not_set_hides_no_window(tmp_path: Path, capsys: pytest
     assert "login      -      not tried: put the others right first" in said.out
 
 
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("{{ 'gestern' }}", "incremental.end: the template gives 'gestern', which is neither a date nor an instant"),
+        ("{{ window.start }}", "incremental.end: `window` is not known here"),
+        ("{{ partition.account }}", "incremental.end: `partition` is not known here"),
+        ("{{ now | minus('2 days') }}", "incremental.end: "),
+        ("gestern", "incremental.end: 'gestern' is neither a date (2026-01-31) nor an instant"),
+    ],
+)
+def test_a_template_for_an_end_is_tried(
+    end: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is no moment is told with its line; nothing is sent."""
+    spans = {"start": "2026-01-01", "end": end, "format": "date"}
+    with FakeApi() as api:
+        path = written(tmp_path, config(api, stream(incremental=spans)))
+        told = run(capsys, "check", "--config", path)
+        assert [] == api.log
+    assert (78, True) == (told.code, said in told.out), told.all
+    assert f"{path}:1:" in told.out
+
+
 def test_what_a_template_does_with_a_window_is_tried(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first creation request is rendered: what fails then is told with its line, and nothing is sent."""
     creation = {"request": "POST /exports", "json": {"day": "{{ window.start_at + 1 }}"}}

@@ -262,6 +262,14 @@ def test_partitions_of_time_are_the_streams_steps(
     assert count == len(keys)
 
 
+@pytest.mark.parametrize("name", ["start", "end"])
+def test_a_span_that_moves_is_told_before_anything_runs(name: str, tmp_path: Path) -> None:
+    """Partitions of time stay where they are."""
+    spans = {"start": "2026-01-01", "step": "1d", "format": "date", name: "{{ now | minus('2d') }}"}
+    with FakeApi() as api, pytest.raises(ConfigurationError, match="moves from run to run"):
+        plant(tmp_path, api, stream(incremental=spans)).assets()
+
+
 def test_a_stream_without_a_start_is_told_before_anything_runs(tmp_path: Path) -> None:
     with FakeApi() as api, pytest.raises(ConfigurationError, match="no start"):
         plant(tmp_path, api, stream(incremental={"step": "1d", "format": "date", "max_history": "30d"})).assets()

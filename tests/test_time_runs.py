@@ -253,6 +253,15 @@ TABLES: dict[str, Table] = {
             Run("2026-02-28T23:59:59Z", [], "2026-01-31", "2026-02-01T00:00:00Z"),
         ],
     ),
+    "a start and an end that move with the clock: the API has nothing yet of the last two days": Table(
+        {"step": "1d", "format": "date", "end_is": "inclusive"},
+        [
+            Run("2026-01-10T12:00:00Z", days("6", "7", "8"), "2026-01-08", "2026-01-09T00:00:00Z"),
+            Run("2026-01-10T13:00:00Z", [], "2026-01-08", "2026-01-09T00:00:00Z"),
+            Run("2026-01-12T12:00:00Z", days("9", "10"), "2026-01-10", "2026-01-11T00:00:00Z"),
+        ],
+        top={"start_date": "{{ now | minus('4d') | strftime('%Y-%m-%d') }}", "end_date": "{{ now | minus('2d') }}"},
+    ),
     "a bookmark without until names a day, which is read again": Table(
         DAY,
         [

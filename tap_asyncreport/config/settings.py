@@ -12,7 +12,7 @@ from tap_asyncreport.config.authenticators import Authentication, TopAuthenticat
 from tap_asyncreport.config.only import Only, parts_of
 from tap_asyncreport.config.requesters import Extractor, Requester, Template
 from tap_asyncreport.config.streams import Stream
-from tap_asyncreport.config.values import ByteSize, CallRate, Duration, Model, Moment, Renders, all_defaults
+from tap_asyncreport.config.values import ByteSize, CallRate, Duration, Model, MovingMoment, Renders, all_defaults
 
 
 class FoundBaseUrl(Model):
@@ -94,8 +94,16 @@ class Settings(Model):
         examples=[{"token": "…"}],
     )
     vars: dict[str, Any] = Field({}, description="Your own knobs.", examples=[{"region": "eu"}])
-    start_date: Moment | None = Field(None, description="Default start of every stream.", examples=["2026-01-01"])
-    end_date: Moment | None = Field(None, description="Default end of every stream.", examples=["2026-01-31"])
+    start_date: MovingMoment | None = Field(
+        None,
+        description="Default start of every stream. May be a template over `now` and `vars`.",
+        examples=["2026-01-01", "{{ now | minus('90d') }}"],
+    )
+    end_date: MovingMoment | None = Field(
+        None,
+        description="Default end of every stream. May be a template, as `start_date`.",
+        examples=["2026-01-31"],
+    )
     timezone: str = Field("UTC", description="Default zone of every stream.", examples=["Europe/Berlin"])
     stream_defaults: dict[str, Any] = Field(
         {}, description="Merged under every stream.", examples=[{"jobs": {"timeout": "1h"}}]

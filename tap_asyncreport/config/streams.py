@@ -20,7 +20,16 @@ from tap_asyncreport.config.requesters import (
     Rule,
     Template,
 )
-from tap_asyncreport.config.values import CalendarStep, Duration, Model, Moment, Renders, Step, all_defaults, kind_of
+from tap_asyncreport.config.values import (
+    CalendarStep,
+    Duration,
+    Model,
+    MovingMoment,
+    Renders,
+    Step,
+    all_defaults,
+    kind_of,
+)
 
 __all__ = [
     "Column",
@@ -45,13 +54,16 @@ StatusClass = Literal["running", "completed", "failed", "timed_out", "skipped"]
 class Incremental(Model):
     """Windows and bookmark."""
 
-    start: Moment | None = Field(
-        None, description="First instant or day; default `start_date`.", examples=["2026-01-01"]
-    )
-    end: Moment | None = Field(
+    start: MovingMoment | None = Field(
         None,
-        description="A date is the last day asked for, an instant is exclusive; default now, or `end_date`.",
-        examples=["2026-01-31"],
+        description="First instant or day; default `start_date`. May be a template over `now` and `vars`.",
+        examples=["2026-01-01", "{{ now | minus('90d') }}"],
+    )
+    end: MovingMoment | None = Field(
+        None,
+        description="A date is the last day asked for, an instant is exclusive; default now, or `end_date`. May be a "
+        "template: where the API has no data yet of the last two days, `{{ now | minus('2d') }}`.",
+        examples=["2026-01-31", "{{ now | minus('2d') }}"],
     )
     step: CalendarStep | None = Field(None, description="Length of a window; default the whole span.", examples=["7d"])
     granularity: CalendarStep | None = Field(

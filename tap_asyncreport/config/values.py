@@ -21,6 +21,7 @@ __all__ = [
     "Duration",
     "Model",
     "Moment",
+    "MovingMoment",
     "Rate",
     "Renders",
     "Step",
@@ -136,6 +137,11 @@ def parse_moment(value: object) -> date | datetime:
     raise ValueError(f"{value!r} is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)")
 
 
+def parse_moving_moment(value: object) -> date | datetime | str:
+    """A moment, or a template that gives one when the run begins."""
+    return value if isinstance(value, str) and "{{" in value else parse_moment(value)
+
+
 def written_duration(length: timedelta) -> str:
     """A length as people write it, in the largest unit that it is a whole number of."""
     units = (
@@ -158,8 +164,8 @@ def _written_rate(rate: Rate) -> str:
     return f"{rate.calls:g}/{written_duration(rate.per)}"
 
 
-def _written_moment(moment: date | datetime) -> str:
-    return moment.isoformat()
+def _written_moment(moment: date | datetime | str) -> str:
+    return moment if isinstance(moment, str) else moment.isoformat()
 
 
 def _written(parse: Callable[[object], Any], write: Callable[[Any], str], pattern: str, example: str) -> list[Any]:
@@ -177,3 +183,8 @@ CalendarStep = Annotated[Step, *_written(parse_step, str, r"^\s*\d+(\.\d+)?\s*(m
 ByteSize = Annotated[int, *_written(parse_size, written_size, r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]i?)?[bB]?\s*$", "4 GiB")]
 CallRate = Annotated[Rate, *_written(parse_rate, _written_rate, r"^\s*\d+(\.\d+)?\s*/\s*\S+", "60/1m")]
 Moment = Annotated[date | datetime, *_written(parse_moment, _written_moment, r"^\d{4}-\d\d-\d\d", "2026-01-01")]
+MovingMoment = Annotated[
+    date | datetime | str,
+    *_written(parse_moving_moment, _written_moment, r"^\d{4}-\d\d-\d\d|\{\{", "2026-01-01"),
+    Renders.TEMPLATE,
+]

@@ -117,8 +117,8 @@ def partitioning_of(
 def _time(
     stream: Stream, incremental: Incremental, settings: Settings, zone: ZoneInfo, window: str | None
 ) -> tuple[dg.TimeWindowPartitionsDefinition, datetime, datetime | None]:
-    start = incremental.start if incremental.start is not None else settings.start_date
-    end = incremental.end if incremental.end is not None else settings.end_date
+    start = _fixed(stream, "start", incremental.start if incremental.start is not None else settings.start_date)
+    end = _fixed(stream, "end", incremental.end if incremental.end is not None else settings.end_date)
     if start is None:
         message = "there is no start, from which partitions of time could be counted"
         key = f"streams.{stream.name}.incremental.start"
@@ -137,6 +137,14 @@ def _time(
         end_offset=1 if incremental.complete_only is False else 0,
     )
     return definition, first, last
+
+
+def _fixed(stream: Stream, name: str, moment: date | datetime | str | None) -> date | datetime | None:
+    if isinstance(moment, str):
+        message = f"{moment!r} moves from run to run, and partitions of time do not"
+        key = f"streams.{stream.name}.incremental.{name}"
+        raise ConfigurationError([Problem(message, key, hint="write a date where Dagster reads the stream")])
+    return moment
 
 
 def _instant(moment: date | datetime, zone: ZoneInfo, *, days_later: int = 0) -> datetime:

@@ -29,7 +29,7 @@ _SECTIONS: Mapping[str, frozenset[str]] = {
     "decode": DOWNLOAD | ANSWER,
     "add_columns": DOWNLOAD | {"record"},
     "partitions": RUN | {"partition", "record"},
-    "incremental": RUN | {"partition"},
+    "incremental": RUN,
 }
 _TOP: Mapping[str, frozenset[str]] = {"headers": DOWNLOAD, "authenticator": DOWNLOAD}
 _OF_ANSWERS = ("responses", "paginator", "job_id", "select", "extractor", "token", "expires_in", "records", "value")
@@ -60,6 +60,8 @@ def names_at(keys: Keys, raw: Mapping[str, Any]) -> frozenset[str]:
     names = _SECTIONS.get(section, UNIT) | answers
     if section == "creation_requester":
         names |= _in_creation(keys, stream.get(section), answered=bool(answers))
+    if section == "incremental" and keys[-1] == "timezone":
+        names |= {"partition"}
     if section in _STEPS_WITH_NAMES:
         names |= set(step_names(stream.get(section)))
     return names
