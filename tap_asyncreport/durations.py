@@ -17,6 +17,7 @@ _UNITS = {
     "w": timedelta(weeks=1),
 }
 _MONTHS = {"mo": 1, "y": 12}
+_DAYS_OF_MONTHS = {"mo": timedelta(days=30), "y": timedelta(days=365)}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|mo|m|h|d|w|y)\s*", re.ASCII)
 _MOST_MONTHS = 120_000  # ten thousand years: beyond it no date exists
 
@@ -72,11 +73,14 @@ def _whole_months(text: str, months: float) -> int:
 
 
 def parse_duration(value: object) -> timedelta:
-    """An exact length; months and years have none, so they are refused."""
-    step = parse_step(value)
-    if step.months:
-        raise ValueError(f"{value!r}: a month has no fixed length here; write days, for example 30d")
-    return step.length
+    """An exact length, spelt as a step is; away from any calendar a month is 30 days and a year 365."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match[2] not in _DAYS_OF_MONTHS:
+        return parse_step(value).length
+    try:
+        return float(match[1]) * _DAYS_OF_MONTHS[match[2]]
+    except OverflowError:
+        raise ValueError(f"{value!r} is longer than any calendar") from None
 
 
 def shift(at: Moved, step: Step, times: int = 1) -> Moved:

@@ -208,9 +208,10 @@ class Calendar:
 
     def _readable_end(self) -> datetime:
         """The end asked for, but no later than the last unit that is over, or that may be asked for while it runs."""
+        only = self._settings.complete_only
+        unfinished = not (self._grain.is_days if only is None else only)
         is_coarse = self._grain.is_days or self._granularity.length > _SECOND
-        unfinished = is_coarse and self._settings.complete_only is False
-        end = self._grain.ceil(self._now) if unfinished else self._grain.floor(self._now)
+        end = self._grain.ceil(self._now) if is_coarse and unfinished else self._grain.floor(self._now)
         return end if self._end is None else min(end, self._end)
 
     def _final_until(self) -> datetime:

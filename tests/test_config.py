@@ -416,16 +416,22 @@ def test_faults_of_json_have_a_line_and_a_column(text: str, expected: str) -> No
     [
         ("200ms", timedelta(milliseconds=200)), ("0.2s", timedelta(milliseconds=200)), ("30s", timedelta(seconds=30)), ("5m", timedelta(minutes=5)),
         ("6h", timedelta(hours=6)), ("1d", timedelta(days=1)), ("1w", timedelta(weeks=1)), (0, timedelta()), ("0", timedelta()), (" 5 m ", timedelta(minutes=5)),
+        ("1mo", timedelta(days=30)), ("1y", timedelta(days=365)), ("0.5mo", timedelta(days=15)),
     ],
 )  # fmt: skip
 def test_durations(text: Any, expected: timedelta) -> None:
     assert expected == parse_duration(text)
 
 
-@pytest.mark.parametrize("text", [5, 1.5, "5", "m", "-5m", "5 parsecs", "1mo", "1y", True, None, "", "1.5mo", "1e3s", "٣s"])
+@pytest.mark.parametrize("text", [5, 1.5, "5", "m", "-5m", "5 parsecs", True, None, "", "1e3s", "٣s", "9" * 99 + "mo"])
 def test_what_is_no_duration(text: Any) -> None:
-    with pytest.raises(ValueError, match=r"no unit|not a duration|no fixed length|whole number of months"):
+    with pytest.raises(ValueError, match=r"no unit|not a duration|longer than any calendar"):
         parse_duration(text)
+
+
+def test_a_step_of_the_calendar_is_whole_months() -> None:
+    with pytest.raises(ValueError, match="whole number of months"):
+        parse_step("1.5mo")
 
 
 @pytest.mark.parametrize(("text", "months"), [("1mo", 1), ("2y", 24), ("0.5y", 6), ("1d", 0)])

@@ -190,7 +190,6 @@ def test_a_schema_that_cannot_be_read(told: Told) -> None:
         ("max_concurrent: 5", "max_concurrent: there is no such key\n    try: `max_concurrent` stands under `jobs`"),
         ("jobs: {max_attempts: x}", "jobs.max_attempts: it must be a whole number, not text"),
         ("jobs: {max_attempts: 1.5}", "jobs.max_attempts: it must be a whole number, not a number"),
-        ("jobs: {timeout: 1mo}", "jobs.timeout: '1mo': a month has no fixed length here; write days, for example 30d"),
         ("jobs: {on_exit: stop}", "jobs.on_exit: it must be keep or abort, not `stop`"),
         ("jobs: []", "jobs: it must be a mapping, not a list"),
         ("primary_keys: [1]", "primary_keys.0: it must be text, not a number\n    try: put it in double quotes"),

@@ -34,11 +34,11 @@ def test_the_first_poll_comes_early_and_never_before_the_initial_delay() -> None
 
 
 @pytest.mark.promise(4)
-def test_jitter_only_shortens_and_by_a_tenth_at_most() -> None:
-    budget = Budget(poll_interval=10.0)
+def test_jitter_only_lengthens_and_by_a_tenth_at_most_and_never_beyond_the_longest_wait() -> None:
+    budget = Budget(poll_interval=10.0, poll_interval_max=16.0, poll_backoff=1.5)
 
-    assert 10.0 == budget.poll_pause(1, lambda: 0.0)
-    assert 9.0 == budget.poll_pause(1, lambda: 1.0)
+    assert [10.0, 15.0, 16.0] == [budget.poll_pause(polls, lambda: 0.0) for polls in (1, 2, 3)]
+    assert [11.0, 16.0, 16.0] == [budget.poll_pause(polls, lambda: 1.0) for polls in (1, 2, 3)]
 
 
 @pytest.mark.promise(4)

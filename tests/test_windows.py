@@ -85,9 +85,10 @@ def test_a_day_that_is_not_over_is_asked_for_only_where_complete_only_is_false(
         ({"end": "2026-01-03T06:00:00Z", "end_is": "inclusive", "granularity": "1ms"}, [("2026-01-01T00:00:00.000Z", "2026-01-03T05:59:59.999Z")]),
         ({"end": "2026-01-03", "end_is": "inclusive"}, [("2026-01-01T00:00:00Z", "2026-01-03T23:59:59Z")]),
         ({"end": "2026-01-05"}, [("2026-01-01T00:00:00Z", "2026-01-05T12:34:56Z")]),
-        ({"granularity": "1h"}, [("2026-01-01T00:00:00Z", "2026-01-05T12:00:00Z")]),
+        ({"granularity": "1h"}, [("2026-01-01T00:00:00Z", "2026-01-05T13:00:00Z")]),
+        ({"granularity": "1h", "complete_only": True}, [("2026-01-01T00:00:00Z", "2026-01-05T12:00:00Z")]),
         ({"granularity": "1h", "complete_only": False}, [("2026-01-01T00:00:00Z", "2026-01-05T13:00:00Z")]),
-        ({"granularity": "1h", "complete_only": False, "end_is": "inclusive"}, [("2026-01-01T00:00:00Z", "2026-01-05T12:00:00Z")]),
+        ({"granularity": "1h", "end_is": "inclusive"}, [("2026-01-01T00:00:00Z", "2026-01-05T12:00:00Z")]),
         ({"granularity": "1d"}, [("2026-01-01T00:00:00Z", "2026-01-05T00:00:00Z")]),
     ],
 )

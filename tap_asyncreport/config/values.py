@@ -177,7 +177,7 @@ def _written(parse: Callable[[object], Any], write: Callable[[Any], str], patter
 
 
 Duration = Annotated[
-    timedelta, *_written(parse_duration, written_duration, r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*$|^0$", "30s")
+    timedelta, *_written(parse_duration, written_duration, r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w|mo|y)\s*$|^0$", "30s")
 ]
 CalendarStep = Annotated[Step, *_written(parse_step, str, r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w|mo|y)\s*$|^0$", "1d")]
 ByteSize = Annotated[int, *_written(parse_size, written_size, r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]i?)?[bB]?\s*$", "4 GiB")]

@@ -69,10 +69,14 @@ class Budget:
     batch: int = 1
 
     def poll_pause(self, polls: int, jitter: Callable[[], float]) -> float:
-        """Seconds between poll number `polls` (from 1) and the next; up to a tenth shorter by `jitter` (0 to 1)."""
+        """Seconds between poll number `polls` (from 1) and the next.
+
+        Up to a tenth longer by `jitter` (0 to 1), so that jobs made together are not asked about together for ever, but
+        never longer than the longest that the user wrote.
+        """
         grown = self.poll_interval * self.poll_backoff ** min(polls - 1, 64)
         longest = max(self.poll_interval, self.poll_interval_max)
-        return max(SHORTEST_WAIT, min(grown, longest) * (1 - 0.1 * jitter()))
+        return max(SHORTEST_WAIT, min(grown * (1 + 0.1 * jitter()), longest))
 
     @property
     def first_poll(self) -> float:
