@@ -8,7 +8,9 @@ by the value of a partition.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tap_asyncreport.errors import StateError
@@ -28,7 +30,17 @@ _NOT_VALUES = frozenset(
         "state_type", "state", "states",
     }
 )  # fmt: skip
+_EMPTY = "an empty state is written {}"
 _BESIDE = frozenset({"current_stream", "currently_syncing", "type"})
+
+
+def text_of(file: str, what: str) -> str:
+    """The text of a file given on the command line, `-` being standard input; raises StateError."""
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise StateError(f"the {what} given in {file} cannot be read: {said}") from None
 
 
 def state_in(text: str, file: str) -> Any:
@@ -51,17 +63,17 @@ def standard_state(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A state's bookmarks by stream, and what stood beside them; raises StateError for what is no state at all."""
     if state is None:
         return {}, {}
-    if isinstance(state, list):
+    if isinstance(state, list) and state:
         return _from_messages(state), {}
     if not isinstance(state, Mapping):
-        raise StateError(f"the state is {_shown(state)}, not a JSON object", hint="an empty state is written {}")
+        raise StateError(f"the state is {_shown(state)}, not a JSON object", hint=_EMPTY)
     if "bookmarks" not in state and (wrapped := _wrapped(state)):
         read = [standard_state(each) for each in wrapped]
         return {name: each for bookmarks, _ in read for name, each in bookmarks.items()}, read[0][1]
     if "bookmarks" in state:
-        bookmarks = state["bookmarks"] or {}
+        bookmarks = {} if state["bookmarks"] is None else state["bookmarks"]
         if not isinstance(bookmarks, Mapping):
-            raise StateError(f"the state's `bookmarks` are {_shown(bookmarks)}, not an object by stream")
+            raise StateError(f"the state's `bookmarks` are {_shown(bookmarks)}, not an object by stream", hint=_EMPTY)
         return dict(bookmarks), {name: value for name, value in state.items() if name != "bookmarks"}
     if state.get("type") in ("STREAM", "GLOBAL", "LEGACY", "STATE"):
         return _from_messages([state]), {}

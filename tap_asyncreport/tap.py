@@ -20,7 +20,7 @@ from singer_sdk.tap_base import Tap
 from tap_asyncreport.catalog import keep_keys
 from tap_asyncreport.config.loading import Loaded, load
 from tap_asyncreport.errors import Interrupted, StateError, TapError
-from tap_asyncreport.foreign_state import state_in
+from tap_asyncreport.foreign_state import state_in, text_of
 from tap_asyncreport.http.guard import guard_logging
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.output import Output
@@ -231,10 +231,13 @@ class TapAsyncReport(Tap):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """The SDK's command, with `--only`."""
+        """The SDK's command, with `--only`; what is wrong with a file that it names is told as any other error."""
         import click
 
         command = super().get_singer_command()
+        for option in command.params:
+            if isinstance(option.type, click.File):
+                option.type = click.STRING
         command.params.append(
             click.Option(
                 ["--only"],
@@ -260,8 +263,8 @@ class TapAsyncReport(Tap):
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
-        state: Any = None,
-        catalog: Any = None,
+        state: str | None = None,
+        catalog: str | None = None,
     ) -> None:
         """The tap as the command line runs it; exits with the run's code."""
         if about:
@@ -272,7 +275,7 @@ class TapAsyncReport(Tap):
             catalog=_catalog_in(catalog),
         )
         if state is not None:
-            tap.load_state(state_in(_text_of(state, "state"), state.name))
+            tap.load_state(state_in(text_of(state, "state"), state))
         sys.exit(tap.sync())
 
 
@@ -297,24 +300,15 @@ class Files(dict[str, Any]):
         self.env = env
 
 
-def _text_of(file: Any, what: str) -> str:
-    try:
-        text: str = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise StateError(f"the {what} given in {file.name} cannot be read: {said}") from None
-    return text
-
-
-def _catalog_in(file: Any) -> dict[str, Any] | None:
+def _catalog_in(file: str | None) -> dict[str, Any] | None:
     """The catalog given on the command line; an empty file counts as none."""
     if file is None:
         return None
-    text = _text_of(file, "catalog")
+    text = text_of(file, "catalog").removeprefix("\ufeff")
     try:
         value = json.loads(text) if text.strip() else {}
     except ValueError as error:
-        raise StateError(f"the catalog given in {file.name} is not JSON: {error}") from error
+        raise StateError(f"the catalog given in {file} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise StateError(f"the catalog given in {file.name} is not a JSON object")
+        raise StateError(f"the catalog given in {file} is not a JSON object")
     return value

@@ -163,6 +163,8 @@ def test_a_token_may_be_asked_for_by_get():
     [
         ({}, "authorization", "Bearer tok-abc"),
         ({"prefix": "Zoho-oauthtoken "}, "authorization", "Zoho-oauthtoken tok-abc"),
+        ({"prefix": "Zoho-oauthtoken"}, "authorization", "Zoho-oauthtoken tok-abc"),
+        ({"prefix": "Token token="}, "authorization", "Token token=tok-abc"),
         ({"prefix": ""}, "authorization", "tok-abc"),
         ({"header": "x-amz-access-token"}, "x-amz-access-token", "tok-abc"),
         ({"header": "TTD-Auth", "prefix": "T "}, "ttd-auth", "T tok-abc"),

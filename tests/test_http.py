@@ -118,6 +118,12 @@ def test_the_configurations_headers_are_rendered_for_each_sending_and_go_to_the_
     assert {"host", "user-agent", "accept", "accept-encoding"} == set(other.asked[0].headers)
 
 
+def test_a_step_takes_a_header_off_that_the_configuration_or_the_authenticator_puts_on():
+    with serving(answer("{}")) as api:
+        secretive(api.url).send("GET", "/a", headers=(("x-api-header", None), ("Authorization", None), ("X-Mine", None)))
+    assert not {"x-api-header", "authorization", "x-mine"} & set(api.asked[0].headers)
+
+
 def test_a_path_without_a_base_url_is_a_configuration_error():
     with pytest.raises(ConfigurationError, match="'/exports' is a path, and there is no `base_url`"):
         Kit().send("GET", "/exports")

@@ -14,7 +14,7 @@ import pytest
 
 from fake_api import Chunked, Cut, FakeApi, Lie, Reset, Stall, Unframed
 from rig import Rig, rig, serving
-from tap_asyncreport.errors import TransferError
+from tap_asyncreport.errors import TemplateError, TransferError
 from tap_asyncreport.job import Means
 from wire import Reply, Request, json_reply
 
@@ -298,6 +298,16 @@ def test_expected_rows_are_for_the_reader(tmp_path: Path, rows: Any, expected: i
         job = it.targeted()
         assert Means.OK == it.repository.download(job).means
         assert expected == it.repository.expected_rows(job)
+
+
+@pytest.mark.parametrize("name", ["rows", "bytes", "md5"])
+def test_a_path_that_is_not_there_would_check_nothing_and_is_an_error(tmp_path: Path, name: str) -> None:
+    with serving(lambda r: Reply(200, CSV) if r.target == "/f" else json_reply({"id": "r1", "status": "done"})) as server:
+        with rig(server.origin, tmp_path, {"download_retriever": "GET /f", "expect": {name: "$.count"}}) as it:
+            outcome = it.repository.download(it.targeted())
+    assert isinstance(outcome.error, TemplateError)
+    assert (Means.FAIL, f"streams.orders.expect.{name}") == (outcome.means, outcome.error.key)
+    assert "`$.count` finds nothing in the polling answer" == outcome.error.message
 
 
 def test_each_page_may_say_how_many_rows_it_has(tmp_path: Path) -> None:

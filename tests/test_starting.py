@@ -75,12 +75,16 @@ def test_a_log_level_that_does_not_exist_is_a_warning_and_nothing_else(
 
 
 @pytest.mark.parametrize("flag", ["--state", "--catalog"])
-def test_a_file_of_other_bytes_than_text_is_a_wrong_configuration(flag: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("data", "said"), [(b"\xff\xfe{", "it is not UTF-8"), (None, "No such file or directory")])
+def test_a_given_file_that_cannot_be_read_is_a_wrong_configuration(
+    flag: str, data: bytes | None, said: str, tmp_path: Path
+) -> None:
     config, given = tmp_path / "config.json", tmp_path / "given.json"
     config.write_text(json.dumps({"definition": "demo"}))
-    given.write_bytes(b"\xff\xfe{")
+    if data is not None:
+        given.write_bytes(data)
     script = STARTS.format(module="nothing", number=0, arguments=["--config", str(config), flag, str(given)])
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
 
     assert 78 == run.returncode, run.stderr
-    assert f"the {flag[2:]} given in {given} cannot be read: it is not UTF-8" == run.stderr.splitlines()[-1]
+    assert f"the {flag[2:]} given in {given} cannot be read: {said}" == run.stderr.splitlines()[-1]

@@ -183,7 +183,6 @@ def test_until_is_exact_whatever_a_database_made_of_its_spelling(value: str, exp
         bookmark(offset={"page": 3}),
         bookmark(progress_markers={"replication_key_value": "2026-01-30"}, starting_replication_value="2026-01-01"),
         {"other": {"date": "2026-01-30"}},
-        [],
     ],
 )
 def test_a_state_without_a_bookmark_for_the_stream_starts_at_the_start(state: Any) -> None:
@@ -230,6 +229,9 @@ def test_bookmarks_of_partitions_are_read(partition: dict[str, Any], state: Any)
         (bookmark(partitions=[{"replication_key_value": "2026-01-30"}]), "the state of stream 'orders' cannot be read: its `partitions` are [{'replication_key_value': '2026-01-30'}]"),
         (bookmark(partitions=[{"context": {"account": "7"}, "date": "x" * 200}]), f"the state of stream 'orders' cannot be read: date is '{'x' * 78}…"),
         ({"bookmarks": {"orders": "soon"}}, "the state of stream 'orders' cannot be read: replication_key_value is 'soon'"),
+        ([], "the state is [], not a JSON object"),
+        ({"bookmarks": []}, "the state's `bookmarks` are [], not an object by stream"),
+        ({"bookmarks": 0}, "the state's `bookmarks` are 0, not an object by stream"),
         ({"bookmarks": [1]}, "the state's `bookmarks` are [1], not an object by stream"),
         ("2026-01-30", "the state is '2026-01-30', not a JSON object"),
         ([7], "the state holds 7 where a message about a stream is expected"),

@@ -58,7 +58,7 @@ def said(templates: Templates, source: Any, scope: Mapping[str, Any] = SCOPE) ->
     ("source", "expected"),
     [
         ("{{ creation_response.id }}", 7),
-        ("  {{ creation_response.id }}\n", 7),
+        ("{{ creation_response.id }}\n", 7), ("  {{ creation_response.id }}", "  7"), ("{{ creation_response.id }} ", "7 "),
         ("{{- creation_response.id -}}", 7),
         ("{{ creation_response.id }}{{ creation_response.id }}", "77"),
         ("x{{ creation_response.id }}", "x7"),

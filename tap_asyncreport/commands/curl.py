@@ -33,7 +33,7 @@ def _parts(exchange: Exchange) -> Iterator[str]:
     yield f"curl {method}{quoted(url)}"
     for name, value in call.headers:
         lower = name.lower()
-        if lower in _OURS or (lower == "accept" and value == "*/*"):
+        if value is None or lower in _OURS or (lower == "accept" and value == "*/*"):
             continue
         scheme, _, credentials = value.partition(" ")
         if lower == "authorization" and scheme.lower() == "basic" and ":" in credentials:

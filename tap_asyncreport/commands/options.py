@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tap_asyncreport.errors import StateError, TapError
-from tap_asyncreport.foreign_state import standard_state, state_in
+from tap_asyncreport.errors import TapError
+from tap_asyncreport.foreign_state import standard_state, state_in, text_of
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.loading import Loaded
@@ -88,12 +87,7 @@ def read_state(file: str | None) -> dict[str, Any]:
     """The state in a file, whole or the last of its lines; empty without a file; raises StateError."""
     if file is None:
         return {}
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise StateError(f"the state in {file} cannot be read: {said}") from None
-    bookmarks, beside = standard_state(state_in(text, file))
+    bookmarks, beside = standard_state(state_in(text_of(file, "state"), file))
     return {**beside, "bookmarks": bookmarks}
 
 

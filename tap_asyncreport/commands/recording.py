@@ -222,7 +222,7 @@ def exchange_data(exchange: Exchange, names: Mapping[str, Any], redactor: Redact
         "step": str(call.step),
         "method": call.method,
         "url": plain_marks(call.url, names),
-        "headers": {name: plain_marks(value, names) for name, value in call.headers},
+        "headers": {name: plain_marks(value, names) for name, value in call.headers if value is not None},
         "body": _body(call.body, names) if call.body else None,
         "at": exchange.started_at.isoformat(),
         "seconds": round(exchange.seconds, 3),

@@ -56,8 +56,9 @@ class TokenPlacement(Model):
     header: str = Field("Authorization", description="Header that carries the token.", examples=["x-amz-access-token"])
     prefix: str | None = Field(
         None,
-        description="Text before the token in the header; `Bearer ` where the header is Authorization, else none.",
-        examples=["Bearer "],
+        description="Text before the token in the header; a blank follows where it ends in a letter or a digit. "
+        "`Bearer` where the header is Authorization, else none.",
+        examples=["Zoho-oauthtoken"],
     )
     token: Found = Field(
         "$.access_token", description="Extractor of the token from the answer.", examples=["$.access_token"]

@@ -30,11 +30,11 @@ def pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield name, as_text(each)
 
 
-def header_pairs(values: Any) -> Iterator[tuple[str, str]]:
-    """Headers: a null drops the key, or all of them; raises RequestError for what is no mapping."""
+def header_pairs(values: Any) -> Iterator[tuple[str, str | None]]:
+    """Headers, None for one that is not to be sent; null gives none. Raises RequestError for what is no mapping."""
     if not isinstance(values, Mapping | None):
         raise RequestError("the headers are no mapping", hint="the template of `headers` must give a mapping, or null")
-    return ((str(name), as_text(value)) for name, value in (values or {}).items() if value is not None)
+    return ((str(name), None if value is None else as_text(value)) for name, value in (values or {}).items())
 
 
 def form(fields: Any) -> bytes:

@@ -15,8 +15,8 @@ from tap_asyncreport.job import Unit
 class Call:
     """What a step wants sent; `url` is absolute, or a path that is appended to `base_url`.
 
-    `media_type` is that of the body where no header, the step's or the configuration's, says a fitting one.
-    `unit` is the piece of work that it is for, where it is for one.
+    A header of None is not sent, whoever else would put it on. `media_type` is that of the body where no header, the
+    step's or the configuration's, says a fitting one. `unit` is the piece of work that it is for, where it is for one.
     `scope` holds the names that templates of `headers` and authenticators may use beside the run's own.
     Without `follow`, a redirect is an answer like any other. Of a `confidential` call observers are told when its
     secrets are known, by `Reply.tell`.
@@ -28,7 +28,7 @@ class Call:
     method: str
     url: str
     params: tuple[tuple[str, str], ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str | None], ...] = ()
     body: bytes | None = field(default=None, repr=False)
     media_type: str | None = None
     attempt: int = 1
@@ -56,10 +56,11 @@ class Outgoing:
         """The value of a header, its name in any case."""
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
-    def put_header(self, name: str, value: str) -> None:
-        """Sets a header, in place of one of that name in any case."""
+    def put_header(self, name: str, value: str | None) -> None:
+        """Sets a header, in place of one of that name in any case; None only takes that one off."""
         self.drop_header(name)
-        self.headers[name] = value
+        if value is not None:
+            self.headers[name] = value
 
     def drop_header(self, name: str) -> None:
         """Removes a header, its name in any case."""

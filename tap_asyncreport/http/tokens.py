@@ -65,7 +65,8 @@ class TokenCredentials(Credentials):
         header, prefix = self._placement.header, self._placement.prefix
         if prefix is None:
             prefix = "Bearer " if header.lower() == "authorization" else ""
-        outgoing.put_header(header, prefix + token)
+        between = " " if prefix[-1:].isalnum() else ""
+        outgoing.put_header(header, f"{prefix}{between}{token}")
         return token
 
     def refresh(self, stale: str | None) -> bool:

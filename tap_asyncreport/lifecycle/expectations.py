@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tap_asyncreport.errors import DecodeError, TransferError
+from tap_asyncreport.errors import DecodeError, TemplateError, TransferError
 from tap_asyncreport.lifecycle.integrity import contents
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Expectations:
         """How many rows all files hold; None where that is not said. Raises TransferError for what is no number."""
         if self._rows is None or _of_one_file(self._rows):
             return None
-        return _total(self._rows.all(scope.get("polling_response"), scope))
+        return _total(self._found(self._rows, scope))
 
     def rows_of(self, response: Response, scope: Mapping[str, Any]) -> int | None:
         """How many rows one file holds, where its own answer says so; raises TransferError."""
@@ -56,12 +56,23 @@ class Expectations:
         for name, extractor in self._checks.items():
             if _of_one_file(extractor):
                 continue
-            found = list(_flat(extractor.all(scope.get("polling_response"), scope)))
+            found = list(_flat(self._found(extractor, scope)))
             if len(found) == len(files) and len(files) > 1:
                 for file, expected in zip(files, found, strict=True):
                     self._compare(name, [file], expected)
             elif found:
                 self._compare(name, files, found[0])
+
+    def _found(self, extractor: Extractor, scope: Mapping[str, Any]) -> list[Any]:
+        """What the polling answer says, null perhaps; a path that is not there would check nothing, unnoticed."""
+        found = extractor.all(scope.get("polling_response"), scope)
+        if not found and extractor.source.startswith("$"):
+            raise TemplateError(
+                f"`{extractor.source}` finds nothing in the polling answer",
+                key=extractor.key,
+                hint="correct the path; where the API says it only at times, write a template with `| default(none)`",
+            )
+        return found
 
     def _compare(self, name: str, files: Sequence[SpooledFile], expected: Any) -> None:
         """As the bytes came, or as they are without compression: APIs mean either."""

@@ -264,7 +264,7 @@ class Requester:
         if verdict.rule is not None and verdict.rule.wait is not None:
             wait = parse_wait(verdict.rule.wait.first(response, scope), now)
             if wait is not None:
-                return wait, ""
+                return wait, f" (asking to wait {wait:g} s)"
         header = response.headers.get("retry-after")
         return parse_retry_after(header, now), f" (Retry-After: {header})" if header else ""
 

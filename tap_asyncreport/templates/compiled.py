@@ -27,7 +27,7 @@ def is_template(text: object) -> bool:
 
 
 class CompiledText:
-    """A text with templates; one that is a single `{{ expression }}`, blanks aside, keeps the expression's type.
+    """A text with templates; one that is a single `{{ expression }}` and nothing else keeps the expression's type.
 
     Raises TemplateSyntaxError where it is none. `chains` are the names as written, for messages.
     """
@@ -86,13 +86,14 @@ def _parsed(sandbox: Sandbox, source: str) -> nodes.Template:
 
 
 def _only_expression(tree: nodes.Template) -> nodes.Expr | None:
-    """The expression, where the template is that and nothing else but blanks."""
+    """The expression, where the template is that and nothing else, but for the line feed that ends a block of YAML."""
     if not all(isinstance(part, nodes.Output) for part in tree.body):
         return None
     parts = [part for output in tree.body if isinstance(output, nodes.Output) for part in output.nodes]
-    texts = [part for part in parts if isinstance(part, nodes.TemplateData)]
-    expressions = [part for part in parts if not isinstance(part, nodes.TemplateData)]
-    return expressions[0] if len(expressions) == 1 and not any(text.data.strip() for text in texts) else None
+    if not parts or isinstance(parts[0], nodes.TemplateData):
+        return None
+    behind = [part.data if isinstance(part, nodes.TemplateData) else None for part in parts[1:]]
+    return parts[0] if behind in ([], ["\n"]) else None
 
 
 def _check(sandbox: Sandbox, tree: nodes.Template) -> None:

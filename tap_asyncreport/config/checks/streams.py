@@ -183,5 +183,5 @@ def _decoding(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
         yield from pattern(draft, (*keys, "skip_rows_where", column), text)
     if decode.stop_at is not None:
         yield from pattern(draft, (*keys, "stop_at"), decode.stop_at)
-    if decode.header == "none" and decode.fields is None and decode.format in ("csv", "tsv"):
+    if decode.header == "none" and decode.fields is None and decode.format in ("auto", "csv", "tsv", "xlsx"):
         yield draft.teller.at((*keys, "fields"), "it is missing, and `header: none` needs it", "list the column names")
