@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from warm import WarmProcess
 
 # A busy machine is no failure; and what CI tries today it tries tomorrow.
 settings.register_profile("ours", deadline=None, derandomize="CI" in os.environ)
@@ -27,6 +28,12 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def own_excepthook(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tap made in another test, or while tests were collected, leaves no hook behind."""
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+
+
+@pytest.fixture
+def tap(tmp_path: Path) -> WarmProcess:
+    """The tap as a process, in a directory of its own."""
+    return WarmProcess(tmp_path)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -92,6 +91,7 @@ class Life:
     directory: Path
     random: random.Random
     cleans_up: bool
+    process: type[Process] = Process
     rows: int = 200
     most_deaths: int = MOST_DEATHS
     state: dict[str, Any] | None = None
@@ -106,7 +106,7 @@ class Life:
         body = lambda job: rows_of(job.spec, self.rows)  # noqa: E731
         with FakeApi(("RUNNING", "RUNNING", "DONE"), rows=body, date_key="none") as api:
             self.api = api
-            tap = Process(self.directory)
+            tap = self.process(self.directory)
             spool = self.directory / "spool"
             spool.mkdir(exist_ok=True)
             config = {
@@ -130,7 +130,7 @@ class Life:
         calls, pause = self.random.randrange(1, 30), self.random.random() * 0.05
         seen = len(self.api.log)
 
-        def kill(process: subprocess.Popen[bytes]) -> None:
+        def kill(process: Any) -> None:
             while len(self.api.log) < seen + calls and process.poll() is None:
                 time.sleep(0.002)
             time.sleep(pause)

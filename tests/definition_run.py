@@ -1,4 +1,4 @@
-"""Runs of a definition as it ships, against a simulator: what a user sets, and polls that do not take minutes."""
+"""Runs of a definition as it ships, against a simulator: what a user sets, and waits that do not take minutes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ from tap_asyncreport.tap import TapAsyncReport
 QUICK = {
     "poll_interval": "30ms", "poll_interval_max": "30ms", "initial_delay": "0s", "retry_wait": "10ms",
 }  # fmt: skip
+STEPS = (
+    "creation_requester", "polling_requester", "download_target_requester", "download_retriever", "abort_requester",
+    "delete_requester",
+)  # fmt: skip
+RETRY = {"retry": {"wait": "20ms"}}
 
 
 def quick(settings: Mapping[str, Any], jobs: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The user's settings, with every stream's waits for jobs cut short (whatever the definition says of each)."""
+    """The user's settings, with every stream's waits cut short: for jobs, and before a call is sent again."""
     named = TapAsyncReport(config=dict(settings)).loaded.settings.streams
     given = {stream["name"]: stream for stream in settings.get("streams", [])}
     streams = []
     for stream in named:
         mine = given.get(stream.name, {})
-        streams.append({"name": stream.name, **mine, "jobs": {**QUICK, **(jobs or {}), **mine.get("jobs", {})}})
+        merged = {"name": stream.name, **mine, "jobs": {**QUICK, **(jobs or {}), **mine.get("jobs", {})}}
+        for step in STEPS:
+            asked = mine.get(step, {})
+            if not isinstance(getattr(stream, step), list | None) and isinstance(asked, Mapping):
+                merged[step] = {**RETRY, **asked}
+        streams.append(merged)
     return {**settings, "streams": streams}
 
 

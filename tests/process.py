@@ -26,6 +26,10 @@ class Outcome:
     stderr: str
 
     @property
+    def stdout(self) -> str:
+        return b"\n".join(self.lines).decode()
+
+    @property
     def messages(self) -> list[dict[str, Any]]:
         return [json.loads(line, parse_float=Decimal) for line in self.lines]
 
@@ -49,7 +53,7 @@ class Outcome:
 
 @dataclass
 class Process:
-    """A run of the tap in a directory; `while_running` is given the process once it has started."""
+    """A run of the tap in a directory, from a cold start; `while_running` is given the process once it has started."""
 
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -61,17 +65,21 @@ class Process:
         *flags: str,
         state: Any = None,
         catalog: Mapping[str, Any] | None = None,
-        while_running: Callable[[subprocess.Popen[bytes]], None] | None = None,
+        while_running: Callable[[Any], None] | None = None,
         timeout: float = 60,
     ) -> Outcome:
-        self.count += 1
         arguments = ["--config", self._file("config", config), *flags]
         if state is not None:
             arguments += ["--state", self._file("state", state)]
         if catalog is not None:
             arguments += ["--catalog", self._file("catalog", catalog)]
+        return self.call(*arguments, while_running=while_running, timeout=timeout)
+
+    def call(self, *words: Any, while_running: Callable[[Any], None] | None = None, timeout: float = 60) -> Outcome:
+        """Any command line."""
+        self.count += 1
         environment = {**os.environ, "NO_PROXY": "127.0.0.1", **self.environment}
-        exit_code, stdout, stderr = self._ran(arguments, environment, while_running, timeout)
+        exit_code, stdout, stderr = self._ran([str(word) for word in words], environment, while_running, timeout)
         lines = [line for line in stdout.splitlines() if line]
         if exit_code == -signal.SIGKILL and lines and not stdout.endswith(b"\n"):
             lines.pop()
@@ -93,6 +101,6 @@ class Process:
         return process.returncode, stdout, stderr
 
     def _file(self, name: str, content: Any) -> str:
-        path = self.directory / f"{name}{self.count}.json"
+        path = self.directory / f"{name}{self.count + 1}.json"
         path.write_text(json.dumps(content))
         return str(path)

@@ -12,7 +12,7 @@ import pytest
 from fake_api import FakeApi
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from process import Process
+from warm import WarmProcess
 from test_sync import config, stream
 
 from tap_asyncreport.config.streams import Incremental, Partition
@@ -167,7 +167,7 @@ def test_a_whole_run_over_a_list_that_has_grown_asks_for_each_value_s_days_once(
         window = {"start": "2026-01-01", "format": "date", "end_is": "inclusive", **changes}
         return stream(partitions=partitions, creation_requester=request, incremental=window)
 
-    tap = Process(tmp_path)
+    tap = WarmProcess(tmp_path)
     asked: list[list[Any]] = []
     state: dict[str, Any] = {}
     with FakeApi(rows="date,campaign\n") as api:

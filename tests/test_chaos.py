@@ -16,14 +16,10 @@ from deaths import Life
 from fake_api import FakeApi, FakeJob, Hang, Reply, Reset, Slow, Stall
 from process import TAP, Outcome, Process
 from test_sync import ROWS, config, stream, typed
+from warm import Child, WarmProcess
 
 LONG = 30.0
 MANY = [{**row, "campaign": number} for row in ROWS[::2] for number in range(20_000)]
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 @pytest.fixture
@@ -37,7 +33,7 @@ def spooled(api: FakeApi, spool: Path, *streams: dict[str, Any], **changes: Any)
     return config(api, *streams, spool={"directory": str(spool)}, **changes)
 
 
-def until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+def until(condition: Callable[[], bool], process: Any) -> None:
     """Waits for a moment of the run, no longer than that lasts."""
     while not condition() and process.poll() is None:
         time.sleep(0.005)
@@ -50,7 +46,7 @@ class Signals:
         self.condition, self.numbers = condition, numbers
         self.sent_at = float("inf")
 
-    def __call__(self, process: subprocess.Popen[bytes]) -> None:
+    def __call__(self, process: Child) -> None:
         until(self.condition, process)
         self.sent_at = time.monotonic()
         for number in self.numbers:
@@ -231,7 +227,7 @@ def test_a_chain_that_was_killed_goes_on_at_its_link(tap: Process) -> None:
     rows = lambda job: [{**ROWS[0], "campaign": link(job)}]  # noqa: E731
     with FakeApi(script, rows=rows) as api:
 
-        def kill(process: subprocess.Popen[bytes]) -> None:
+        def kill(process: Child) -> None:
             until(lambda: len(api.calls("delete")) >= 2 and len(api.calls("poll", "job-3")) >= 4, process)
             process.kill()
 
@@ -282,7 +278,7 @@ def test_a_storm_of_errors_changes_no_row(tap: Process) -> None:
 @pytest.mark.parametrize("cleans_up", [True, False])
 def test_runs_that_die_at_random_lose_no_row_and_double_no_job(cleans_up: bool, tmp_path: Path) -> None:
     """The short form of benchmarks/kills.py."""
-    life = Life(tmp_path, random.Random(f"short {cleans_up}"), cleans_up=cleans_up, most_deaths=2)
+    life = Life(tmp_path, random.Random(f"short {cleans_up}"), cleans_up=cleans_up, process=WarmProcess, most_deaths=2)
     life.live()
 
     assert [] == life.wrong

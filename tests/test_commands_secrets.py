@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -19,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_commands_trace import SMALL
 from test_sync import ROWS, config
+from warm import WarmProcess
 
 from tap_asyncreport.errors import ConfigurationError, JobError, Problem, ReportError, StateError, TapError, TemplateError, Where
 from tap_asyncreport.telling import Telling
@@ -146,14 +144,11 @@ def test_no_command_shows_a_traceback(misbehaviour: str, tmp_path: Path, capsys:
     assert {0, 1, 77, 78} >= {each.code for _, each in said}
 
 
-BROKEN = """
-import sys
+BROKEN = f"""
 import tap_asyncreport.stream_run as room
-from tap_asyncreport.cli import main
 def broken(*_, **__):
-    raise KeyError("no " + {canary!r})
+    raise KeyError("no " + {CANARY!r})
 room.plan_lane = broken
-main({arguments!r})
 """
 
 
@@ -163,14 +158,10 @@ main({arguments!r})
 def test_a_fault_of_our_own_is_one_line(where: str, level: str, tmp_path: Path) -> None:
     """What nobody expected is one line and exit code 1; the traceback is for those who debug, without secrets."""
     path = written(tmp_path, {"base_url": "http://127.0.0.1:9", "streams": [SMALL]})
-    code = BROKEN.format(canary=CANARY, arguments=[*(["plan"] if where == "command" else []), "--config", str(path)])
-    environment = {
-        **os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "TAP_ASYNCREPORT_LOGLEVEL": level,
-        "TAP_ASYNCREPORT_SECRETS_KEY": CANARY,
-    }  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False)
+    environment = {"TAP_ASYNCREPORT_LOGLEVEL": level, "TAP_ASYNCREPORT_SECRETS_KEY": CANARY}
+    done = WarmProcess(tmp_path, environment, changes=BROKEN).call(*(["plan"] if where == "command" else []), "--config", path)
     last = done.stderr.splitlines()[-1]
-    assert 1 == done.returncode
+    assert 1 == done.exit_code
     assert last.startswith("unexpected KeyError: ") and "TAP_ASYNCREPORT_LOGLEVEL=DEBUG shows more" in last
     assert (level == "DEBUG") is ("Traceback" in done.stderr)
     assert [] == leaks(done.stdout + done.stderr)

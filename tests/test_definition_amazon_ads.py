@@ -6,14 +6,12 @@ import signal
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.amazon_ads import AmazonAds
+from warm import Child
 from wire import Reply, json_reply
 
 BIG = 158410630682987123
@@ -42,11 +40,6 @@ def settings(api: AmazonAds, **changes: Any) -> dict[str, Any]:
         "secrets": {"client_id": api.CLIENT, "client_secret": api.SECRET, "refresh_token": api.REFRESH},
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_two_windows_of_two_profiles(tap: Process) -> None:
@@ -130,7 +123,7 @@ def test_an_interrupted_run_leaves_its_reports_to_the_next(tap: Process) -> None
     """What is being made cannot be cancelled, so it is not tried."""
     with AmazonAds({3312345: [row(20)]}, script=["PROCESSING"]) as api:
 
-        def interrupt(process: Popen[bytes]) -> None:
+        def interrupt(process: Child) -> None:
             while not api.calls("poll"):
                 time.sleep(0.01)
             process.send_signal(signal.SIGTERM)

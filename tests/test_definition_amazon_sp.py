@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.amazon_sp import AmazonSellingPartner, tsv
@@ -54,11 +52,6 @@ def settings(api: AmazonSellingPartner, **changes: Any) -> dict[str, Any]:
         "secrets": {"client_id": api.CLIENT, "client_secret": api.SECRET, "refresh_token": api.REFRESH},
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_orders_of_two_marketplaces_in_windows_of_thirty_days(tap: Process) -> None:

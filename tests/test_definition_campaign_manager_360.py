@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.campaign_manager import CampaignManager
@@ -50,11 +48,6 @@ def settings(api: CampaignManager, **changes: Any) -> dict[str, Any]:
         "rate_limits": [],
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_two_windows_of_two_profiles_and_nothing_is_left_behind(tap: Process) -> None:

@@ -6,14 +6,13 @@ import signal
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.databricks import Databricks
+from warm import Child
 from wire import Reply
 
 START = datetime.now(UTC).date() - timedelta(days=60)
@@ -41,11 +40,6 @@ def settings(api: Databricks, **changes: Any) -> dict[str, Any]:
         "end_date": END.isoformat(),
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_two_windows_in_chunks(tap: Process) -> None:
@@ -111,7 +105,7 @@ def test_a_wrong_statement_or_missing_rows_fail_at_once(
 def test_a_result_that_is_gone_is_made_again_and_an_interrupted_run_cancels(tap: Process) -> None:
     with Databricks(TABLES, script={1: ["CLOSED"], None: ["RUNNING"]}) as api:
 
-        def interrupt(process: Popen[bytes]) -> None:
+        def interrupt(process: Child) -> None:
             while len(api.calls("poll")) < 3:
                 time.sleep(0.02)
             process.send_signal(signal.SIGTERM)

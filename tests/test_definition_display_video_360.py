@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.display_video import DisplayVideo
@@ -44,11 +42,6 @@ def settings(api: DisplayVideo, **changes: Any) -> dict[str, Any]:
         "rate_limits": [],
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_two_windows_of_two_partners_and_nothing_is_left_behind(tap: Process) -> None:

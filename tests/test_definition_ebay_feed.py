@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.ebay_feed import EbayFeed, problem
@@ -49,11 +47,6 @@ def settings(api: EbayFeed, **changes: Any) -> dict[str, Any]:
         "end_date": END.isoformat(),
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_two_ranges_of_orders_without_a_gap(tap: Process) -> None:

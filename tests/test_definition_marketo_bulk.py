@@ -5,14 +5,12 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.marketo import Marketo
+from warm import Child
 from wire import Cut, Lost, Reset, json_reply
 
 FIELDS = """id email firstName middleName lastName salutation title company department industry phone mobilePhone address
@@ -52,11 +50,6 @@ def settings(api: Marketo, **changes: Any) -> dict[str, Any]:
         "rate_limits": [],
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_leads_of_two_windows(tap: Process) -> None:
@@ -226,7 +219,7 @@ def test_failed_jobs_are_made_again_and_refusals_told_in_the_words_of_the_api(ta
 
 
 def test_an_interrupted_run_cancels_its_jobs(tap: Process) -> None:
-    def interrupt(process: Popen[bytes]) -> None:
+    def interrupt(process: Child) -> None:
         while "poll" not in api.steps():
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,11 +42,6 @@ def settings(api: MetaAds, **changes: Any) -> dict[str, Any]:
         "secrets": {"access_token": api.TOKEN},
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def spans(api: MetaAds, account: str = "123") -> list[tuple[str, str]]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.microsoft_ads import MicrosoftAds, fault, generic
@@ -48,11 +46,6 @@ def settings(api: MicrosoftAds, **changes: Any) -> dict[str, Any]:
         "end_date": str(END),
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_two_windows_of_the_accounts_of_two_customers(tap: Process) -> None:

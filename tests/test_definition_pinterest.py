@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 from definition_run import run_definition
 from process import Outcome, Process
 from simulators.pinterest import Pinterest
@@ -54,11 +52,6 @@ def settings(api: Pinterest, **changes: Any) -> dict[str, Any]:
         },
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def sorted_records(run: Outcome, stream: str = "campaigns_daily") -> list[tuple[str, int, int]]:

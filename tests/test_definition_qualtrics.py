@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.qualtrics import Qualtrics, problem
@@ -39,11 +37,6 @@ def settings(api: Qualtrics, **changes: Any) -> dict[str, Any]:
         "end_date": "2026-02-01T00:00:00Z",
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_responses_of_all_surveys_and_then_the_new_ones(tap: Process) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.salesforce_bulk import SalesforceBulk
@@ -42,11 +40,6 @@ def settings(api: SalesforceBulk, **changes: Any) -> dict[str, Any]:
         "secrets": {"client_id": api.CLIENT, "client_secret": api.SECRET, "refresh_token": api.REFRESH},
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def numbers(records: list[dict[str, Any]]) -> list[int]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.sendgrid import SendGrid
@@ -24,11 +22,6 @@ CONTACTS = [
 
 def settings(api: SendGrid, **changes: Any) -> dict[str, Any]:
     return {"definition": "sendgrid_contacts", "base_url": api.url, "secrets": {"api_key": api.KEY}, **changes}
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_all_contacts_in_two_files(tap: Process) -> None:

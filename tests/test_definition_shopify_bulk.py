@@ -5,10 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.shopify_bulk import ShopifyBulk
@@ -48,11 +46,6 @@ def settings(api: ShopifyBulk, **changes: Any) -> dict[str, Any]:
         "secrets": {"access_token": api.TOKEN},
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def windows(api: ShopifyBulk) -> list[list[str]]:

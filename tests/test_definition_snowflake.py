@@ -7,14 +7,12 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.snowflake import Snowflake
+from warm import Child
 from wire import Lost, Reply, json_reply
 
 START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=9)
@@ -39,11 +37,6 @@ def settings(api: Snowflake, **changes: Any) -> dict[str, Any]:
         "end_date": (START + timedelta(days=2)).isoformat(),
         **changes,
     }
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_two_days_of_queries_in_partitions(tap: Process) -> None:
@@ -115,7 +108,7 @@ def test_a_statement_that_fails_is_told_and_not_tried_again(tap: Process) -> Non
 def test_an_interrupted_run_cancels_its_statement(tap: Process) -> None:
     with Snowflake({QUERIES: ROWS}, script=[202]) as api:
 
-        def interrupt(process: Popen[bytes]) -> None:
+        def interrupt(process: Child) -> None:
             while len(api.calls("result")) < 2:
                 time.sleep(0.02)
             process.send_signal(signal.SIGTERM)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.stripe import Stripe
@@ -60,11 +58,6 @@ def spans(api: Stripe) -> list[tuple[int, int]]:
     """The intervals of the runs that were made."""
     found = [job.spec["parameters"] for job in api.jobs.values()]
     return sorted((each["interval_start"], each["interval_end"]) for each in found)
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_two_months_of_activity(tap: Process) -> None:

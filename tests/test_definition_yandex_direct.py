@@ -7,14 +7,12 @@ import signal
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
-import pytest
 from definition_run import run_definition
 from process import Process
 from simulators.yandex_direct import YandexDirect, problem
+from warm import Child
 from wire import Reset
 
 MONTH = (datetime.now(UTC).date().replace(day=1) - timedelta(days=1)).replace(day=1)
@@ -47,11 +45,6 @@ def settings(api: YandexDirect, **changes: Any) -> dict[str, Any]:
 def days(api: YandexDirect) -> list[tuple[str, str]]:
     criteria = [job.spec["SelectionCriteria"] for job in api.jobs.values()]
     return sorted((entry["DateFrom"], entry["DateTo"]) for entry in criteria)
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_two_months_by_the_same_request_over_and_over(tap: Process) -> None:
@@ -127,7 +120,7 @@ def test_no_statistics_and_a_second_run_that_asks_anew(tap: Process) -> None:
 def test_a_report_under_way_is_taken_up_by_the_next_run(tap: Process) -> None:
     with YandexDirect({"": ROWS}, script=[202]) as api:
 
-        def interrupt(process: Popen[bytes]) -> None:
+        def interrupt(process: Child) -> None:
             while len(api.log) < 3:
                 time.sleep(0.02)
             process.send_signal(signal.SIGTERM)

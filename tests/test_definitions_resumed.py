@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from definition_cases import CASES, secrets_of
 from definition_run import run_definition
-from forked import Child, Forked, Nursery
+from warm import Child, WarmProcess
 
 CLEANED_UP = {"campaign_manager_360", "display_video_360", "salesforce_bulk"}  # the others delete by themselves
 
@@ -32,17 +32,11 @@ def paths(parts: Mapping[str, Any], above: str = "", *, deep: int = 2) -> Iterat
             yield above + name
 
 
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as made:
-        yield made
-
-
 @pytest.mark.promise(8)
 @pytest.mark.parametrize("name", CASES)
-def test_a_killed_run_is_gone_on_with(name: str, tmp_path: Path, nursery: Nursery) -> None:
+def test_a_killed_run_is_gone_on_with(name: str, tmp_path: Path) -> None:
     """Its jobs are adopted and no other is made; of each the state holds what later steps need, and no secret."""
-    case, tap = CASES[name], Forked(tmp_path, nursery=nursery)
+    case, tap = CASES[name], WarmProcess(tmp_path)
     with case.simulator(script=[case.running]) as api:
 
         def kill(process: Child) -> None:

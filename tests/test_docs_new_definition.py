@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from process import Process
+from warm import WarmProcess
 from simulators.sendgrid import SendGrid
 
 from tap_asyncreport.config.json_schema import json_schema
@@ -28,7 +28,7 @@ def run(text: str, directory: Path, api: SendGrid) -> Any:
     names = re.findall(r"^  - name: (\w+)", text, re.MULTILINE)
     streams = [{"name": name, **quick} for name in names]
     config = {"definition": str(directory / "sendgrid.yaml"), "base_url": api.url, "streams": streams}
-    return Process(directory, {"TAP_ASYNCREPORT_SECRETS_API_KEY": api.KEY}).run(config)
+    return WarmProcess(directory, {"TAP_ASYNCREPORT_SECRETS_API_KEY": api.KEY}).run(config)
 
 
 @pytest.mark.parametrize("text", [SMALLEST, TRUE, FOR_OTHERS], ids=["smallest", "true", "for others"])

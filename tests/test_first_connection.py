@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from commanding import Said, plain, run, written
 from fake_api import FakeApi, Hang, Reply, json_reply
-from process import TAP, Process
+from process import TAP
 from test_sync import ROWS, config
+from warm import WarmProcess
 
 from tap_asyncreport.config.loading import load
 
@@ -117,7 +118,7 @@ def test_from_the_documentation_to_rows(
         assert ["date", "string", "number"] == [column.type for column in columns.values()]
         assert 0 == desk.says("check").code
 
-        outcome = Process(tmp_path).run(load([desk.path], environ=os.environ).raw, timeout=30)
+        outcome = WarmProcess(tmp_path).run(load([desk.path], environ=os.environ).raw, timeout=30)
         assert (0, 2) == (outcome.exit_code, len(outcome.records("campaigns"))), outcome.stderr
         assert ["1234.50", "17.25"] == [str(row["Kosten"]) for row in outcome.records("campaigns")]
         assert KEY not in said.all
@@ -140,7 +141,7 @@ def bare(api: FakeApi, template: str) -> dict[str, Any]:
 def test_a_template_error_of_a_run_says_where_it_stands(tmp_path: Path) -> None:
     """File, line and column of the key, the answer that it looked into, and what was meant."""
     with FakeApi(hooks={"create": nested}) as api:
-        outcome = Process(tmp_path).run(bare(api, "{{ creation_response.id }}"))
+        outcome = WarmProcess(tmp_path).run(bare(api, "{{ creation_response.id }}"))
         line = '{"report": {"reportId": "job-1"}}'
     assert 1 == outcome.exit_code
     told = outcome.stderr.split("ERROR")[1].split("\n202")[0]
@@ -153,7 +154,7 @@ def test_a_template_error_of_a_run_says_where_it_stands(tmp_path: Path) -> None:
 @pytest.mark.promise(8)
 def test_a_job_that_nobody_can_ask_about_is_made_again(tmp_path: Path) -> None:
     """A run whose template was wrong keeps a job without what the corrected template needs; the next run is not stuck."""
-    tap = Process(tmp_path)
+    tap = WarmProcess(tmp_path)
     with FakeApi(hooks={"create": nested}, rows="id\n1\n") as api:
         first = tap.run(bare(api, "{{ creation_response.id }}"))
         assert (1, 1) == (first.exit_code, len(first.jobs("orders")))
@@ -188,7 +189,7 @@ def test_a_terminal_is_not_littered(tmp_path: Path) -> None:
     for terminal in (True, False):
         with FakeApi(rows=ROWS) as api:
             path = written(tmp_path, config(api))
-            said[terminal] = _on_terminal(path) if terminal else Process(tmp_path).run(config(api)).stderr
+            said[terminal] = _on_terminal(path) if terminal else WarmProcess(tmp_path).run(config(api)).stderr
     assert ("METRIC" in said[True], "METRIC" in said[False]) == (False, True)
     assert [] == [words for words in ("Skipping parse", "Beginning sync") if words in "".join(said.values())]
     assert "outcome" in said[True]

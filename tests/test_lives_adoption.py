@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +15,6 @@ from warm import WarmProcess
 
 DAY_1 = typed(ROWS[:2])
 ENDS = {"abort_requester", "delete_requester"}
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> WarmProcess:
-    return WarmProcess(tmp_path)
 
 
 class Held:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +11,6 @@ from lives import by_job, days, ended_well, failed, most_in_a_second, one_by_one
 from test_sync import ROWS, typed
 from warm import WarmProcess
 import itertools
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> WarmProcess:
-    return WarmProcess(tmp_path)
 
 
 def life(day: int, job: int) -> list[str]:

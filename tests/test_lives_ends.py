@@ -22,11 +22,6 @@ MANY = [{**row, "campaign": number} for row in ROWS[::2] for number in range(6_0
 PIPE = 65_536
 
 
-@pytest.fixture
-def tap(tmp_path: Path) -> WarmProcess:
-    return WarmProcess(tmp_path)
-
-
 # -- signals among rows
 
 

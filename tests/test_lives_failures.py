@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +17,6 @@ PACE = 25  # requests in any second, where waits begin at 50 ms
 QUICK = {"wait": "50ms", "max_tries": 4}
 ABORT = {"request": "POST /exports/{{ creation_response.id }}/abort", "retry": {"wait": "50ms"}}
 DELETE = {"request": "DELETE /exports/{{ creation_response.id }}", "retry": {"wait": "50ms"}}
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> WarmProcess:
-    return WarmProcess(tmp_path)
 
 
 def quick(**changes: Any) -> dict[str, Any]:

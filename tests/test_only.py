@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from fake_api import FakeApi
 from hypothesis import given
 from hypothesis import strategies as st
-from process import Process
+from warm import WarmProcess
 from test_sync import ROWS, config, stream, typed
 
 from tap_asyncreport.finished import Finished
@@ -22,16 +21,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
-
-
 def asked(api: FakeApi) -> list[str]:
     return sorted(call.json()["from"] for call in api.calls("create"))
 
 
-def test_a_part_reads_its_span_and_no_more_and_the_same_again(tap: Process) -> None:
+def test_a_part_reads_its_span_and_no_more_and_the_same_again(tap: WarmProcess) -> None:
     with FakeApi(rows=ROWS) as api:
         first = tap.run(config(api), "--only", "clicks 2026-01-02/2026-01-03")
         second = tap.run(config(api), "--only", "clicks 2026-01-02/2026-01-03", state=first.state)
@@ -41,7 +35,7 @@ def test_a_part_reads_its_span_and_no_more_and_the_same_again(tap: Process) -> N
     assert ["2026-01-02", "2026-01-02"] == asked(api)
 
 
-def test_a_part_beyond_a_gap_moves_no_bookmark_until_the_gap_is_closed(tap: Process) -> None:
+def test_a_part_beyond_a_gap_moves_no_bookmark_until_the_gap_is_closed(tap: WarmProcess) -> None:
     with FakeApi(rows=ROWS) as api:
         beyond = tap.run(config(api), "--only", "clicks 2026-01-02/2026-01-04")
         assert None is beyond.bookmark("clicks")
@@ -51,7 +45,7 @@ def test_a_part_beyond_a_gap_moves_no_bookmark_until_the_gap_is_closed(tap: Proc
     assert {"replication_key", "replication_key_value", "until"} == set(closed.state["bookmarks"]["clicks"])
 
 
-def test_the_states_of_parts_merge_into_the_state_of_the_whole(tap: Process) -> None:
+def test_the_states_of_parts_merge_into_the_state_of_the_whole(tap: WarmProcess) -> None:
     with FakeApi(rows=ROWS) as api:
         parts = [
             tap.run(config(api), "--only", f"clicks 2026-01-0{day}/2026-01-0{day + 1}").state for day in (3, 1, 2)
@@ -62,7 +56,7 @@ def test_the_states_of_parts_merge_into_the_state_of_the_whole(tap: Process) -> 
     assert "2026-01-01" == merge_states(parts[:2])["bookmarks"]["clicks"]["replication_key_value"]
 
 
-def test_a_part_leaves_the_jobs_of_other_parts_alone(tap: Process) -> None:
+def test_a_part_leaves_the_jobs_of_other_parts_alone(tap: WarmProcess) -> None:
     with FakeApi(script=lambda job, k: "DONE" if job.spec["from"] < "2026-01-03" else "RUNNING", rows=ROWS) as api:
         keeping = stream(jobs={"poll_interval": "50ms", "poll_backoff": 1, "timeout": "500ms"})
         first = tap.run(config(api, keeping))
@@ -73,7 +67,7 @@ def test_a_part_leaves_the_jobs_of_other_parts_alone(tap: Process) -> None:
     assert [] == api.calls("abort")
 
 
-def test_a_part_deletes_jobs_whose_rows_are_out_wherever_their_window_is(tap: Process) -> None:
+def test_a_part_deletes_jobs_whose_rows_are_out_wherever_their_window_is(tap: WarmProcess) -> None:
     with FakeApi(rows=ROWS) as api:
         first = tap.run(config(api, stream(delete_requester=None)), "--only", "clicks 2026-01-01/2026-01-02")
         job = {"id": "job-1", "window": ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"], "request": "sha256:0"}
@@ -87,7 +81,7 @@ def test_a_part_deletes_jobs_whose_rows_are_out_wherever_their_window_is(tap: Pr
 
 
 def test_only_comes_from_the_environment_and_leaves_other_streams_as_they_were(tmp_path: Path) -> None:
-    tap = Process(tmp_path, {"TAP_ASYNCREPORT_ONLY": "clicks account=7 2026-01-01/2026-01-02"})
+    tap = WarmProcess(tmp_path, {"TAP_ASYNCREPORT_ONLY": "clicks account=7 2026-01-01/2026-01-02"})
     partitions = [{"name": "account", "values": ["7", "8"]}]
     given_state = {"bookmarks": {"other": {"replication_key_value": "2026-01-02", "until": "2026-01-03T00:00:00Z"}}}
     with FakeApi(rows=ROWS) as api:
@@ -100,7 +94,7 @@ def test_only_comes_from_the_environment_and_leaves_other_streams_as_they_were(t
     assert {"account": "7"} == entry["context"]
 
 
-def test_a_part_that_cannot_be_read_is_told(tap: Process) -> None:
+def test_a_part_that_cannot_be_read_is_told(tap: WarmProcess) -> None:
     with FakeApi() as api:
         run = tap.run(config(api), "--only", "clicks other 2026-01-01/2026-01-02")
 

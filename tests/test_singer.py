@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +17,6 @@ from tap_asyncreport.demo import serve
 from tap_asyncreport.tap import TapAsyncReport
 
 TestSdkSuite = get_tap_test_class(TapAsyncReport, config={"definition": "demo", "end_date": "2012-03-31"})
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 @pytest.fixture

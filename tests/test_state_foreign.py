@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fake_api import FakeApi
-from process import Process
+from warm import WarmProcess
 from test_sync import ROWS, config
 
 from tap_asyncreport.config.streams import Incremental
@@ -324,7 +324,7 @@ def test_a_process_reads_it_as_it_is_given_or_ends_before_any_call(
     tmp_path: Path, state: Any, code: int, asked: list[str]
 ) -> None:
     with FakeApi(["DONE"], rows=ROWS) as api:
-        run = Process(tmp_path).run(config(api), state=state)
+        run = WarmProcess(tmp_path).run(config(api), state=state)
 
     assert code == run.exit_code, run.stderr
     assert asked == [job.spec["from"] for job in api.jobs.values()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import time
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,11 +45,6 @@ def config(api: FakeApi, *streams: dict[str, Any], **changes: Any) -> dict[str, 
 
 def typed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "cost": Decimal(row["cost"])} for row in rows]
-
-
-@pytest.fixture
-def tap(tmp_path: Path) -> Process:
-    return Process(tmp_path)
 
 
 def test_every_window_becomes_rows_in_order_and_moves_the_bookmark(tap: Process) -> None:

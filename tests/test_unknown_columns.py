@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fake_api import FakeApi
 from jsonschema import Draft202012Validator
-from process import Outcome, Process
+from process import Outcome
+from warm import WarmProcess
 
 ROWS = [{"id": n, "known": f"k{n}", "extra": f"e{n}", "other": f"o{n}"} for n in (1, 2, 3)]
 COLUMNS = {"id": "integer", "known": "string"}
@@ -26,11 +27,11 @@ MAPS = {"stream_maps": {"things": {"__alias__": "things", "id": "id"}}}
 def run(directory: Path, format_: str, *, catalog: Any = None, stream: Any = None, **top: Any) -> Outcome:
     with FakeApi(["DONE"], rows=ROWS, format=format_) as api:
         config = {"base_url": api.url, "streams": [{**STREAM, "columns": COLUMNS, **(stream or {})}], **top}
-        return Process(directory).run(config, catalog=catalog)
+        return WarmProcess(directory).run(config, catalog=catalog)
 
 
 def discovered(directory: Path, stream: dict[str, Any]) -> Outcome:
-    return Process(directory).run({"base_url": "http://127.0.0.1:9", "unknown_columns": "include", "streams": [stream]}, "--discover")
+    return WarmProcess(directory).run({"base_url": "http://127.0.0.1:9", "unknown_columns": "include", "streams": [stream]}, "--discover")
 
 
 def agreed(outcome: Outcome) -> list[dict[str, Any]]:

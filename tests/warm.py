@@ -6,6 +6,7 @@ start of the interpreter is left out, which is most of a short run. `process.Pro
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -14,12 +15,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from process import Outcome, Process
+from process import Process
 
 if __name__ == "__main__":
     sys.path[0] = os.getcwd()  # the package beside the tests, not what is installed
@@ -90,32 +91,19 @@ class WarmProcess(Process):
 
     changes: str = ""  # statements that the child executes before it begins
 
-    def run(
-        self,
-        config: Mapping[str, Any],
-        *flags: str,
-        state: Mapping[str, Any] | None = None,
-        catalog: Mapping[str, Any] | None = None,
-        while_running: Callable[[Any], None] | None = None,
-        timeout: float = 60,
-    ) -> Outcome:
-        self.count += 1
-        arguments = ["--config", self._file("config", config), *flags]
-        if state is not None:
-            arguments += ["--state", self._file("state", state)]
-        if catalog is not None:
-            arguments += ["--catalog", self._file("catalog", catalog)]
+    def _ran(
+        self, arguments: list[str], environment: Mapping[str, str], while_running: Any, timeout: float
+    ) -> tuple[int, bytes, bytes]:
         out, err = self.directory / f"stdout{self.count}", self.directory / f"stderr{self.count}"
-        environment = {**os.environ, "NO_PROXY": "127.0.0.1", **self.environment}
-        pid = Nursery.ours().ask(
-            arguments=arguments, cwd=str(self.directory), env=environment, out=str(out), err=str(err), changes=self.changes
+        child = Child(
+            Nursery.ours().ask(
+                arguments=arguments, cwd=str(self.directory), env={**environment}, out=str(out), err=str(err), changes=self.changes
+            )
         )
-        child = Child(pid)
         if while_running is not None:
             threading.Thread(target=while_running, args=(child,), daemon=True).start()
         code = child.wait(timeout)
-        lines = [] if out.is_fifo() else [line for line in out.read_bytes().split(b"\n")[:-1] if line]
-        return Outcome(code, lines, err.read_text())
+        return code, b"" if out.is_fifo() else out.read_bytes(), err.read_bytes()
 
 
 def serve() -> dict[str, Any] | None:
@@ -136,15 +124,15 @@ def serve() -> dict[str, Any] | None:
 
 def become(order: Mapping[str, Any]) -> None:
     """Gives the child its files, directory and environment."""
-    for number, path, flags in (
-        (0, os.devnull, os.O_RDONLY), (1, order["out"], os.O_WRONLY | os.O_CREAT), (2, order["err"], os.O_WRONLY | os.O_CREAT),
-    ):  # fmt: skip
+    write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    for number, path, flags in ((0, os.devnull, os.O_RDONLY), (1, order["out"], write), (2, order["err"], write)):
         file = os.open(path, flags)
         os.dup2(file, number)
         os.close(file)
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
+    time.tzset()
     raw = open(1, "wb", buffering=0, closefd=False)
     buffer = raw if order["env"].get("PYTHONUNBUFFERED") else io.BufferedWriter(raw)
     sys.stdout = io.TextIOWrapper(buffer, write_through=buffer is raw)  # type: ignore[type-var]
@@ -158,6 +146,8 @@ def import_all() -> None:
     postpone()
     import tap_asyncreport.run
     import tap_asyncreport.tap  # noqa: F401
+
+    gc.freeze()
 
 
 if __name__ == "__main__":
