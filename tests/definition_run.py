@@ -29,10 +29,15 @@ def quick(settings: Mapping[str, Any], jobs: Mapping[str, Any] | None = None) ->
         merged = {"name": stream.name, **mine, "jobs": {**QUICK, **(jobs or {}), **mine.get("jobs", {})}}
         for step in STEPS:
             asked = mine.get(step, {})
-            if not isinstance(getattr(stream, step), list | None) and isinstance(asked, Mapping):
+            if one_request(getattr(stream, step)) and isinstance(asked, Mapping):
                 merged[step] = {**RETRY, **asked}
         streams.append(merged)
     return {**settings, "streams": streams}
+
+
+def one_request(step: Any) -> bool:
+    """Whether a step sends one request; the requests of a step that sends several are a list, which is replaced whole."""
+    return step is not None and (not isinstance(step, list) or [None] == [request.name for request in step])
 
 
 def only(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

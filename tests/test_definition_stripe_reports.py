@@ -9,6 +9,7 @@ from typing import Any
 from definition_run import run_definition
 from process import Process
 from simulators.stripe import Stripe
+from warm import WarmProcess
 from wire import Cut, Lost, Reply, json_reply
 
 from tap_asyncreport.config.loading import load
@@ -111,9 +112,17 @@ def test_the_other_reports_and_what_was_there_already(tap: Process) -> None:
     assert "2026-02-20" == later.bookmark("payout_reconciliation")
 
 
-def test_days_whose_data_is_not_prepared_yet_are_left_to_the_next_run(tap: Process) -> None:
-    available = (datetime(2012, 1, 1, tzinfo=UTC), datetime(2026, 2, 8, 12, tzinfo=UTC))
-    with Stripe({KINDS["balance_change_from_activity"]: ACTIVITY}, available=available) as api:
+AVAILABLE = (datetime(2012, 1, 1, tzinfo=UTC), datetime(2026, 2, 8, 12, tzinfo=UTC))
+ELEVENTH = """
+from datetime import UTC, datetime
+from tap_asyncreport.clock import SystemClock
+SystemClock.now = lambda self: datetime(2026, 2, 11, tzinfo=UTC)
+"""
+
+
+def test_days_whose_data_is_not_prepared_yet_are_left_to_the_next_run(tap: WarmProcess) -> None:
+    tap.changes = ELEVENTH
+    with Stripe({KINDS["balance_change_from_activity"]: ACTIVITY}, available=AVAILABLE) as api:
         run = run_definition(tap, settings(api), ["balance_change_from_activity"])
         refused = [call for call in api.calls("create") if call.status == 400]
 
@@ -125,6 +134,26 @@ def test_days_whose_data_is_not_prepared_yet_are_left_to_the_next_run(tap: Proce
     assert epoch(2026, 2, 8) == spans(api)[-1][1]
     assert len(refused) <= 5
     assert "data_available_end" in run.stderr
+
+
+def test_a_window_that_begins_behind_what_is_there_is_left_to_the_next_run(tap: WarmProcess) -> None:
+    """As the second half of a window is, when it is asked for before the first has been refused."""
+    tap.changes = ELEVENTH
+    with Stripe({}, available=AVAILABLE) as api:
+        run = run_definition(tap, settings(api, start_date="2026-02-09"), ["balance_change_from_activity"])
+
+    assert 0 == run.exit_code, run.stderr
+    assert "data_available_end" in run.stderr
+    assert run.bookmark("balance_change_from_activity") is None
+
+
+def test_a_start_before_any_data_is_an_error(tap: WarmProcess) -> None:
+    tap.changes = ELEVENTH
+    with Stripe({}, available=AVAILABLE) as api:
+        run = run_definition(tap, settings(api, start_date="2011-12-31"), ["balance_change_from_activity"])
+
+    assert 1 == run.exit_code
+    assert "interval_start must be between data_available_start" in run.stderr
 
 
 def test_one_run_per_window_whatever_happens_to_answers_and_transfers(tap: Process) -> None:
