@@ -134,5 +134,5 @@ def _attempts_error(task: Task, outcome: Outcome) -> ReportError:
 
 def _unsplittable(outcome: Outcome) -> ReportError:
     error = outcome.error or JobError("the API says that the window is too large")
-    error.hint = error.hint or "the window cannot be halved: lower incremental.granularity, or add a partition"
+    error.hint = "the window cannot be halved: lower incremental.granularity, or add a partition"
     return error
