@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tap-asyncreport")
 
+PAGE_EVERY = 60.0
+SPARE = 50  # how much longer than the writing of a page the wait for the next one is, at least
+
 
 class Account:
     """Hears of everything on the main thread and tells it on stderr."""
@@ -51,6 +55,10 @@ class Account:
         self._redactor = redactor
         self._progress = Progress(self.ledger, clock, live=on_terminal(), redact=redactor.redact)
         self._metrics = MetricsFeed(self.ledger, emit)
+        self._facts: Callable[[], RunFacts] | None = None
+        self._page_at = float("-inf")
+        self._closing = threading.Lock()
+        self._closed = False
 
     def held(self, call: Call, seconds: float) -> None:
         """A call waits for `rate_limits`; on any thread."""
@@ -61,9 +69,11 @@ class Account:
         """A piece of output waits for the target to take it, or was taken."""
         self.ledger.sending_since = self._clock.monotonic() if under_way else None
 
-    def begin(self) -> None:
-        """Begins to tell."""
+    def begin(self, facts: Callable[[], RunFacts]) -> None:
+        """Begins to tell; `facts` is what a page of a run that is under way says of it, asked on the main thread."""
+        self._facts = facts
         self._progress.start()
+        self._write_meanwhile()
 
     def plan(self, stream: str, *, windows: int, partitions: int) -> None:
         """What a stream has to do."""
@@ -77,6 +87,16 @@ class Account:
         self.ledger.observe(events)
         self._progress.observe(events)
         self._metrics.observe(events)
+        self._write_meanwhile()
+
+    def _write_meanwhile(self) -> None:
+        """A page about the run so far, now and then: all that is left where the process is killed."""
+        now = self._clock.monotonic()
+        if self._page is None or self._facts is None or now < self._page_at:
+            return
+        write_report(self._page, self.ledger, self._facts(), now=now, redact=self._redactor.redact, warn=False)
+        took = self._clock.monotonic() - now
+        self._page_at = now + max(PAGE_EVERY, SPARE * took)
 
     def failed(self, error: ReportError) -> None:
         """A stream that could not even be planned."""
@@ -88,7 +108,13 @@ class Account:
         error.place = error.place or place_of(error, where, self._sources)
 
     def close(self, ends: dict[str, tuple[StreamEnd, ReportError | None]], facts: Callable[[], RunFacts]) -> None:
-        """Ends progress, writes the run page where one is wanted, and the closing table as the last word."""
+        """Ends progress, writes the run page where one is wanted, and the closing table as the last word; once."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._close(ends, facts)
+
+    def _close(self, ends: dict[str, tuple[StreamEnd, ReportError | None]], facts: Callable[[], RunFacts]) -> None:
         self._metrics.flush()
         now = self._clock.monotonic()
         for name, (end, error) in ends.items():

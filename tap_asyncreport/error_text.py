@@ -24,6 +24,7 @@ _TOP = frozenset(
         "request_timeout",
         "secrets",
         "spool",
+        "stream_maps",
     }
 )
 _OF_A_STEP = frozenset({"idempotency_header", "paginator", "responses", "retry"})

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tap-asyncreport")
 
 END_WITHIN = 9.0
+LAST_WORDS_WITHIN = 0.6
 FINISH_WITHIN = 4.0
 
 
@@ -64,7 +65,7 @@ class Run:
         self.exit_code = 0
         self.signal: int | None = None
         self._write_until = float("-inf")
-        self._closed = False
+        self._closed = self._broke_off = False
         self._asking = False
         self.templates = Templates(now=self.now, timezone=settings.timezone)
         self.account = Account(
@@ -108,7 +109,9 @@ class Run:
         self.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.exit_code, self._broke_off = self.exit_code or 1, True
         self.close()
 
     def stream(self, name: str) -> StreamRun:
@@ -121,7 +124,7 @@ class Run:
         """Plans what can be planned without other streams' rows, and lets the work begin."""
         for name, work in self.streams.items():
             self.runner.orchestrator.add_stream(name, budget_of(work.config, self.settings))
-        self.account.begin()
+        self.account.begin(lambda: self._facts("running", None))
         self.runner.start()
         plans = {name: self._plan(work) for name, work in self.streams.items() if not work.parents}
         self._discard_stale([plan for lanes in plans.values() for plan in lanes])  # before others take slots
@@ -261,9 +264,12 @@ class Run:
             raise Interrupted("a signal came", 128 + signum)
 
     def _watch(self) -> None:
-        """However the API or the target hang, the process ends."""
+        """However the API or the target hang, the process ends, not without its last words if those can be written."""
 
         def end() -> None:
+            last_words = threading.Thread(target=self.tell, daemon=True)
+            last_words.start()
+            last_words.join(LAST_WORDS_WITHIN)
             self.spool.close()
             os._exit(self.code())
 
@@ -322,15 +328,16 @@ class Run:
                 raise error
 
     def tell(self) -> None:
-        """Writes the closing table on stderr: a line per stream."""
-        self.account.close({name: self._end_of(name) for name in self.streams}, self._facts)
+        """Writes the run page, and the closing table on stderr: a line per stream."""
+        ends = {name: self._end_of(name) for name in self.streams}
+        found = {end for end, _ in ends.values()}
+        worst = next((end for end in StreamEnd if end in found and end is not StreamEnd.OK), StreamEnd.OK)
+        self.account.close(ends, lambda: self._facts(worst, self.code()))
 
-    def _facts(self) -> RunFacts:
-        ends = {self._end_of(name)[0] for name in self.streams}
-        worst = next((end for end in StreamEnd if end in ends and end is not StreamEnd.OK), StreamEnd.OK)
+    def _facts(self, outcome: str, exit_code: int | None) -> RunFacts:
         return RunFacts(
-            worst,
-            self.code(),
+            outcome,
+            exit_code,
             version=version("tap-asyncreport"),
             state_before=self._state_before,
             state_after=self.state.to_dict(),
@@ -343,6 +350,8 @@ class Run:
             return StreamEnd.QUOTA_EXHAUSTED, errors[0]
         if errors:
             return StreamEnd.FAILED, errors[0]
+        if self._broke_off and self.runner.orchestrator.streams[name].is_open:
+            return StreamEnd.NOT_FINISHED, None
         return (StreamEnd.INTERRUPTED if self.runner.interrupted else StreamEnd.OK), None
 
     def _failed(self, name: str, error: ReportError) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -103,9 +103,8 @@ class ReportStream(Stream):
                     for rows in self._lines(run):
                         counter.increment(rows)
                 else:
-                    for record in self.records(run, self.ABORT_AT_RECORD_COUNT):
-                        if self.selected and write_messages:
-                            self._write_record_message(record)
+                    write = self._write_record_message if self.selected and write_messages else None
+                    for record in self.records(run, self.ABORT_AT_RECORD_COUNT, write):
                         counter.increment()
                         yield record
                 if not run.succeeded(self.name):
@@ -122,7 +121,7 @@ class ReportStream(Stream):
     def _write_record_message(self, record: Any) -> None:
         try:
             messages = list(self._generate_record_messages(record))
-        except MappingError as error:
+        except (MappingError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             said = f"{error} ({error.__cause__})" if error.__cause__ else str(error)
             said, hint = f"the stream map cannot be applied: {said}", f"see `stream_maps.{self.name}`"
             raise DecodeError(said, hint=hint) from error
@@ -141,12 +140,19 @@ class ReportStream(Stream):
                     unit.count(rows)
                     yield rows
 
-    def records(self, run: Run, most: int | None = None) -> Iterator[dict[str, Any]]:
-        """Gives the rows of every unit one by one; with `most` the whole run is a test, which ends after so many."""
+    def records(
+        self, run: Run, most: int | None = None, write: Callable[[Any], None] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Gives the rows of every unit one by one; with `most` the whole run is a test, which ends after so many.
+
+        A ReportError of `write`, which takes each row first, fails the window like a row that cannot be read.
+        """
         work, given = run.stream(self.name), 0
         for task in self._units(run):
             with work.writing(task) as unit:
                 for record in unit.rows():
+                    if write is not None:
+                        write(record)
                     unit.count(1)
                     given += 1
                     yield record

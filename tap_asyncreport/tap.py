@@ -172,9 +172,13 @@ class TapAsyncReport(Tap):
         for stream in self.streams.values():
             if only and not any(part.stream in ("*", stream.name) for part in only):
                 stream.selected = False
-        with self.open_run([stream for stream in self.streams.values() if stream.selected]) as run:
-            self.sync_all()
-        run.tell()
+        run: Run | None = None
+        try:
+            with self.open_run([stream for stream in self.streams.values() if stream.selected]) as run:
+                self.sync_all()
+        finally:
+            if run is not None:
+                run.tell()
         return run.code()
 
     def _with_parents(self, streams: Sequence[ReportStream]) -> list[ReportStream]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -126,8 +128,9 @@ def test_a_target_that_hangs_with_its_pipe_open_does_not_keep_an_interrupted_run
     script = lambda job, k: "DONE" if job.spec["from"] == "2026-01-01" else "RUNNING"  # noqa: E731
     with FakeApi(script, rows=MANY) as api:
         target = Target(tap, hangs=True)
-        settings = spooled(tap, api, days(1, 3), max_concurrent_jobs=3)
+        settings = spooled(tap, api, days(1, 3), max_concurrent_jobs=3, run_report="run.html")
         first = target.saw(tap.run(settings, while_running=target))
+        (tap.directory / "run.json").rename(tap.directory / "first.json")
         state = next(m["value"] for m in reversed(first.messages) if m["type"] == "STATE")
         api.script = ("DONE",)
         began = time.monotonic()
@@ -137,7 +140,10 @@ def test_a_target_that_hangs_with_its_pipe_open_does_not_keep_an_interrupted_run
         assert 3 + 2 == len(api.jobs)
         assert [] == [call for call in api.calls("create", since=began) if call.json()["from"] == "2026-01-01"]
         assert [] == api.doubles
+        page = json.loads((tap.directory / "first.json").read_text())
     assert 143 == first.exit_code, first.stderr
+    assert ("interrupted", 143) == (page["outcome"], page["exit_code"])
+    assert re.search(r"clicks +- +0/3 +[\d,]+ +interrupted.*\n\Z", first.stderr), first.stderr
     assert target.seconds < 4
     assert [] == left_in_spool(tap)
     ended_well(second)

@@ -28,10 +28,12 @@ def write_report(
     *,
     now: float,
     redact: Callable[[str], str] = str,
+    warn: bool = True,
 ) -> bool:
     """Writes the page to `path` and its data to a `.json` beside it, whole or not at all; false where that failed.
 
-    A report that cannot be written is a warning: the run itself is none the worse.
+    A report that cannot be written is a warning: the run itself is none the worse. Without `warn` nothing is said, for
+    a page that a later one replaces.
     """
     page = Path(path)
     if page.suffix.lower() == ".json":
@@ -43,7 +45,8 @@ def write_report(
         _replace(beside, json.dumps(report, indent=1, ensure_ascii=False))
         _replace(page, page_of(report, beside.name))
     except OSError as error:
-        logger.warning("the run report could not be written to %s: %s", page, error.strerror or error)
+        if warn:
+            logger.warning("the run report could not be written to %s: %s", page, error.strerror or error)
         return False
     return True
 

@@ -25,12 +25,12 @@ PHASES = list(Phase)
 class RunFacts:
     """What only the tap knows of its run.
 
-    States are Singer states, before and after; `configuration` is (key, value, origin) as it may be shown, secrets
-    hidden already.
+    Without an exit code the run is still under way. States are Singer states, before and after; `configuration` is
+    (key, value, origin) as it may be shown, secrets hidden already.
     """
 
     outcome: str
-    exit_code: int
+    exit_code: int | None
     version: str = ""
     state_before: Mapping[str, Any] = field(default_factory=dict)
     state_after: Mapping[str, Any] = field(default_factory=dict)

@@ -51,7 +51,11 @@ def header(report: Report) -> Html:
 
 def _subtitle(report: Report) -> Html:
     version = f"tap-asyncreport {report['version']}".strip()
-    return tag("p", f"{version}, ended {report['ended_at']}, exit code {report['exit_code']}", class_="soft")
+    if report["exit_code"] is None:
+        ends = f"{version}, as of {report['ended_at']}; if it runs no more, it was killed: run again"
+    else:
+        ends = f"{version}, ended {report['ended_at']}, exit code {report['exit_code']}"
+    return tag("p", ends, class_="soft")
 
 
 def _outcome(outcome: str) -> Html:
