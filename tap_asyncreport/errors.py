@@ -56,6 +56,8 @@ class Problem:
     """One fault of a configuration: where it stands, what it is, what to write instead.
 
     `of` says what kind of thing is wrong, for those who tell them apart: a `template` or a `secret`; else a key.
+    Where the fault is that something is not there, `lacks` is its key; `meant` is what an unknown key was to be, with a
+    point at its end all that stands under one.
     """
 
     message: str
@@ -65,6 +67,8 @@ class Problem:
     column: int | None = None
     hint: str | None = None
     of: str = field(default="key", compare=False)
+    lacks: str | None = field(default=None, compare=False)
+    meant: str | None = field(default=None, compare=False)
 
 
 class TapError(Exception):

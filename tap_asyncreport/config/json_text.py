@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from math import inf
 from typing import Any, NoReturn
 
 from tap_asyncreport.config.sources import Located, Place
-from tap_asyncreport.config.text import BadSyntax, FileText
+from tap_asyncreport.config.text import BadSyntax, Change, FileText
 from tap_asyncreport.errors import Problem
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_LEADING_ZERO = re.compile(r"-?0\d")
 _WORDS = {"true": True, "false": False, "null": None}
+_TO_LINE_END = re.compile(r'"(?:\\.|[^"\\\r\n])*?(?=[ \t]*,?[ \t]*(?:[\r\n]|\Z))')
+_OVER_LINES = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_WORD = re.compile(r"[^\s\"',:{}\[\]]+")
+_MARKS = '"\\,:}] '  # what is added without any guess at a value
+_BARE = re.compile(r"[A-Za-z_][\w-]*(?=\s*:)")
+_NO_COMMENTS = ("JSON has no comments", "remove it, or write the configuration as YAML")
+_NO_SINGLE = ("JSON has no single quotes", "use double quotes")
+_LOWER = {"True": "true", "False": "false", "None": "null"}
+# What stands where something else is expected, how it is told, and how it was meant.
+_TRAPS: tuple[tuple[re.Pattern[str], tuple[str, str], Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(r"(?://|#)[^\r\n]*"), _NO_COMMENTS, lambda _: ""),
+    (re.compile(r"/\*[^*]*\*/"), _NO_COMMENTS, lambda _: ""),
+    (re.compile(r"'([^'\r\n]*)'"), _NO_SINGLE, lambda found: json.dumps(found[1])),
+    (
+        re.compile(r"(?:True|False|None)\b"),
+        ("JSON spells it true, false and null", "write it in small letters; None is null"),
+        lambda found: _LOWER[found[0]],
+    ),
+    (
+        re.compile(r"(-?)0+(\d+)"),
+        ("no number of JSON begins with 0", "write it without, or in double quotes where the text is meant"),
+        lambda found: found[1] + found[2],
+    ),
+)
 _DEEPEST = 200
 _MOST_DIGITS = 4000
 
@@ -30,7 +56,8 @@ class _Reader:
         self._file = file
         self._text = file.text
         self._at = 0
-        self._depth = 0
+        self._open: list[str] = []  # what is still to be closed
+        self._opening = 0
         self.problems: list[Problem] = []
 
     def whole(self) -> Located:
@@ -38,7 +65,8 @@ class _Reader:
         value = self._value(self._file.place(self._at))
         self._skip()
         if self._at < len(self._text):
-            self._fail("there is more after the end of the JSON")
+            stray = [Change(self._at, self._at + 1, "")] if self._next() in ("}", "]") else []
+            self._fail("there is more after the end of the JSON", None, *stray)
         return value
 
     def _skip(self) -> None:
@@ -48,23 +76,29 @@ class _Reader:
     def _next(self) -> str:
         return self._text[self._at : self._at + 1]
 
-    def _fail(self, message: str, hint: str | None = None) -> NoReturn:
-        raise BadSyntax(self._file.problem(self._at, message, hint))
+    def _fail(self, message: str, hint: str | None = None, *meant: Change) -> NoReturn:
+        """Ends the reading; where what stands here is a trap that people know from elsewhere, it is told by name."""
+        for written, said, how in _TRAPS:
+            if found := written.match(self._text, self._at):
+                change = Change(found.start(), found.end(), how(found))
+                raise BadSyntax(self._file.problem(self._at, *said), [self._file.changed(change)])
+        texts = [self._file.changed(change, doubtful=bool(change.text.strip(_MARKS))) for change in meant]
+        raise BadSyntax(self._file.problem(self._at, message, hint), texts)
 
     def _value(self, place: Place) -> Located:
         start = self._next()
         if start == "{":
-            return Located(self._within(self._mapping), place)
+            return Located(self._within(self._mapping, "}"), place)
         if start == "[":
-            return Located(self._within(self._list), place)
+            return Located(self._within(self._list, "]"), place)
         return Located(self._scalar(start), place)
 
-    def _within(self, read: Any) -> Any:
-        self._depth += 1
-        if self._depth > _DEEPEST:
+    def _within(self, read: Any, close: str) -> Any:
+        self._open.append(close)
+        if len(self._open) > _DEEPEST:
             self._fail(f"nested more than {_DEEPEST} deep")
         value = read()
-        self._depth -= 1
+        self._open.pop()
         return value
 
     def _scalar(self, start: str) -> Any:
@@ -75,8 +109,10 @@ class _Reader:
             self._at += len(word)
             return _WORDS[word]
         number = _NUMBER.match(self._text, self._at)
-        if number is None:
-            self._fail("a JSON value is expected here")
+        if number is None or _LEADING_ZERO.match(self._text, self._at):
+            bare = _WORD.match(self._text, self._at)
+            meant = [Change(bare.start(), bare.end(), json.dumps(bare[0]))] if bare else []
+            self._fail("a JSON value is expected here", "a text stands in double quotes" if bare else None, *meant)
         value = float(number[0]) if number[1] or number[2] else int(number[0][:_MOST_DIGITS])
         if value in (inf, -inf) or len(number[0]) > _MOST_DIGITS:
             self._fail("no number that large can be read")
@@ -84,13 +120,27 @@ class _Reader:
         return value
 
     def _string(self) -> str:
+        self._opening = self._at
         try:
             text: str
             text, self._at = scanstring(self._text, self._at + 1, True)
         except json.JSONDecodeError as error:
-            self._at = min(error.pos, len(self._text))
-            self._fail(f"{error.msg[0].lower()}{error.msg[1:]}")
+            self._open_text(error)
         return text
+
+    def _open_text(self, error: json.JSONDecodeError) -> NoReturn:
+        """A text that cannot be read: an escape that does not exist, or no end on its line."""
+        if "escape" in error.msg:
+            self._at = min(error.pos, len(self._text))
+            said = "`\\` begins an escape in JSON, and there is none of that name"
+            self._fail(said, "write `\\\\`", Change(self._at, self._at, "\\"))
+        self._at = self._opening
+        line, whole = _TO_LINE_END.match(self._text, self._at), _OVER_LINES.match(self._text, self._at)
+        end = line.end() if line else len(self._text)
+        meant = [Change(end, end, '"')]
+        if whole:
+            meant.append(Change(whole.start(), whole.end(), json.dumps(whole[1])))
+        self._fail("a text ends on the line on which it begins", 'close it with `"`, or write \\n for a line end', *meant)
 
     def _mapping(self) -> dict[str, Located]:
         mapping: dict[str, Located] = {}
@@ -98,7 +148,10 @@ class _Reader:
         self._skip()
         while self._next() != "}":
             if self._next() != '"':
-                self._fail("a key in double quotes is expected here", self._comma_hint())
+                self._ended()
+                bare = _BARE.match(self._text, self._at)
+                meant = [Change(self._at, bare.end(), f'"{bare[0]}"')] if bare else []
+                self._fail("a key in double quotes is expected here", None, *meant)
             start = self._at
             key = self._string()
             self._expect(":", f"a colon is expected after the key `{key}`")
@@ -117,6 +170,7 @@ class _Reader:
         self._at += 1
         self._skip()
         while self._next() != "]":
+            self._ended()
             items.append(self._value(self._file.place(self._at)))
             self._comma("]")
         self._at += 1
@@ -125,20 +179,27 @@ class _Reader:
     def _expect(self, character: str, message: str) -> None:
         self._skip()
         if self._next() != character:
-            self._fail(message)
+            self._fail(message, None, Change(self._at, self._at + (self._next() == "="), character))
         self._at += 1
         self._skip()
 
     def _comma(self, end: str) -> None:
+        before = self._at
         self._skip()
         if self._next() == ",":
+            comma = Change(self._at, self._at + 1, "")
             self._at += 1
             self._skip()
             if self._next() == end:
-                self._fail(f"no comma may stand before `{end}` in JSON")
+                self._fail(f"no comma may stand before `{end}` in JSON", None, comma)
         elif self._next() != end:
-            self._fail(f"a comma or `{end}` is expected here")
+            self._ended()
+            goes_on = self._next() == '"' or (end == "]" and self._next() in ("{", "["))
+            meant = [Change(before, before, ",")] if goes_on else []
+            self._fail(f"a comma or `{end}` is expected here", None, *meant)
 
-    def _comma_hint(self) -> str | None:
-        stranger = self._next() in ("/", "#", "'")
-        return "JSON has no comments and no single quotes; a .yaml file may have both" if stranger else None
+    def _ended(self) -> None:
+        """Fails where the text ends before a mapping or a list does."""
+        if not self._next():
+            close = "".join(reversed(self._open))
+            self._fail(f"the JSON ends here, and `{close}` is missing", None, Change(self._at, self._at, close))

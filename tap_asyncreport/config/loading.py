@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from tap_asyncreport.config.causes import first_causes
 from tap_asyncreport.config.checks import all_problems
 from tap_asyncreport.config.checks.draft import Draft, StreamDraft
 from tap_asyncreport.config.problems import Teller, in_order
@@ -27,7 +28,8 @@ Kind = TypeVar("Kind", bound=Model)
 _NAMED = r"""\b{}(?:\.([A-Za-z_]\w*)|\[\s*['"]([^'"]+)['"]\s*\])"""
 _SECRET = re.compile(_NAMED.format("secrets"))
 _VAR = re.compile(_NAMED.format("vars"))
-_SMALLEST_STREAM = {"name": "x", "creation_requester": "GET /", "download_retriever": "GET /"}
+_ANY = "GET https://api.invalid/"
+_SMALLEST_STREAM = {"name": "x", "creation_requester": _ANY, "download_retriever": _ANY}
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,11 @@ def load(
     trees = [tree for config in configs if (tree := reader.config(config)) is not None]
     if parse_env:
         trees.append(reader.environment(environ, _top_level_keys()))
-    written = reduce(merged, trees, Located({}, Place()))
+    written = reduce(merged, trees, trees[0] if trees else Located({}, Place()))
     tree = _over_definition(written, reader)
-    if reader.broken:
-        raise ConfigurationError(in_order(reader.problems, [_secrets(tree, environ)]))
     tree = _with_stream_defaults(_with_secrets(tree, environ))
     tree = _with_schemas(tree, reader)
-    loaded = _checked(tree, reader.problems, require_secrets=require_secrets)
+    loaded = _checked(tree, reader, require_secrets=require_secrets)
     return replace(loaded, written=plain(written))
 
 
@@ -116,8 +116,8 @@ def _with_secrets(tree: Located, environ: Mapping[str, str]) -> Located:
     written = tree.value.get("secrets")
     if not secrets or (written is not None and not isinstance(written.value, dict) and written.value is not None):
         return tree
-    added = located({"secrets": secrets}, written.place if written is not None else Place("environment"))
-    return merged(tree, added)
+    added = located(secrets, written.place if written is not None else Place("environment"))
+    return merged(tree, Located({"secrets": added}, tree.place))
 
 
 def _with_stream_defaults(tree: Located) -> Located:
@@ -145,15 +145,17 @@ def _with_schemas(tree: Located, reader: Reader) -> Located:
     return tree
 
 
-def _checked(tree: Located, problems: list[Problem], *, require_secrets: bool) -> Loaded:
+def _checked(tree: Located, reader: Reader, *, require_secrets: bool) -> Loaded:
     raw, sources = plain(tree), Sources(tree)
     teller = Teller(raw, sources, Settings)
     settings: Settings | None = None
+    found: list[Problem] = []
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        problems += teller.told(error)
-    problems += all_problems(_draft(raw, teller, settings), require_secrets=require_secrets)
+        found += teller.told(error)
+    found += all_problems(_draft(raw, teller, settings), require_secrets=require_secrets)
+    problems = [*reader.problems, *first_causes(found, reader)]
     if problems or settings is None:
         raise ConfigurationError(in_order(problems, [raw.get("secrets")]))
     return Loaded(settings, raw, sources)
@@ -169,7 +171,7 @@ def _draft(raw: Mapping[str, Any], teller: Teller, settings: Settings | None) ->
     valid = [
         StreamDraft(("streams", number), stream)
         for number, item in enumerate(written if isinstance(written, list) else [])
-        if (stream := _valid(Stream, item)) is not None
+        if (stream := _without_faults(item)) is not None
     ]
     only = {key: raw[key] for key in ("base_url", "authenticator") if key in raw}
     found = _valid(Settings, {**only, "streams": [_SMALLEST_STREAM]}) if only else None
@@ -182,3 +184,15 @@ def _valid(model: type[Kind], raw: Any) -> Kind | None:
         return model.model_validate(raw)
     except ValidationError:
         return None
+
+
+def _without_faults(raw: Any) -> Stream | None:
+    """A stream without the keys that have a fault; None where the fault is the stream's own."""
+    try:
+        return Stream.model_validate(raw)
+    except ValidationError as error:
+        faulty = {fault["loc"][0] if fault["loc"] else None for fault in error.errors(include_url=False)}
+    if not isinstance(raw, dict) or None in faulty:
+        return None
+    kept = {key: value for key, value in raw.items() if key not in faulty}
+    return _valid(Stream, {**{key: value for key, value in _SMALLEST_STREAM.items() if key in faulty}, **kept})

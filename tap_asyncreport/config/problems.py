@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from tap_asyncreport.config.belonging import Level, meant_key
 from tap_asyncreport.config.nearest import meant
-from tap_asyncreport.config.shapes import Shape, allowed, fields, fitting, is_model, shapes, step, type_tag
+from tap_asyncreport.config.shapes import Shape, allowed, fields, fitting, is_model, listed, step, type_tag
 from tap_asyncreport.config.sources import Keys, Sources
+from tap_asyncreport.config.values import Lacks
 from tap_asyncreport.errors import Problem
 from tap_asyncreport.secrecy.hiding import Hiding
 from tap_asyncreport.templates import to_json
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from tap_asyncreport.config.values import Model
 
 _NOT_SHOWN = ("secrets", "authenticator")
 _QUOTED = re.compile("'[^']*'|\"[^\"]*\"")
 _MASK = "•••"
+_OF_A_STREAM = 3  # parts of a path such as streams.0.name
+_NOT_DEFINED = "it is missing, and the definition has no stream of this name"
+_BEGIN = "`tap-asyncreport init` writes a configuration to begin with"
+_GIVE = "`--config FILE` names one, `--config ENV` takes the TAP_ASYNCREPORT_* variables"
 _KINDS = {
     "string": "text",
     "int": "a whole number",
@@ -71,27 +77,59 @@ class Teller:
         self._sources = sources
         self._top: tuple[Shape, ...] = (Shape(model),)
 
-    def at(self, keys: Keys, message: str, hint: str | None = None) -> Problem:
-        """A fault of a path of keys."""
-        return self._sources.at(keys).problem(message, self._sources.key(keys), hint)
+    def at(self, keys: Keys, message: str, hint: str | None = None, *, lacks: Keys | None = None) -> Problem:
+        """A fault of a path of keys; where it is that something is not there, `lacks` is the path of that."""
+        found = self._sources.at(keys).problem(message, self._sources.key(keys), hint)
+        return found if lacks is None else replace(found, lacks=self._sources.key(lacks))
 
     def told(self, error: ValidationError, before: Keys = ()) -> list[Problem]:
         """The faults that the models found; `before` is the path to what was validated."""
         faults = error.errors(include_url=False)
-        return [self._fault(dict(fault), before) for fault in faults]
+        return [problem for fault in faults for problem in self._faults(dict(fault), before)]
+
+    def _faults(self, fault: dict[str, Any], before: Keys) -> Iterator[Problem]:
+        """A fault, and those within a mapping that stands where a list of such is expected."""
+        yield self._fault(fault, before)
+        if fault["type"] != "list_type" or not isinstance(fault["input"], Mapping):
+            return
+        _, alternatives = self._keys((*before, *fault["loc"]))
+        for model in models_of(alternatives, fault["input"]):
+            try:
+                model.model_validate(fault["input"])
+            except ValidationError as inner:
+                yield from self.told(inner, (*before, *fault["loc"]))
 
     def _fault(self, fault: dict[str, Any], before: Keys) -> Problem:
         kind: str = fault["type"]
         location = (*before, *fault["loc"])
         if kind == "missing":
             keys, alternatives = self._keys(location[:-1])
-            return self.at((*keys, location[-1]), "it is missing", _example(alternatives, str(location[-1])))
+            whole = (*keys, location[-1])
+            if len(whole) == _OF_A_STREAM and whole[-1] == "creation_requester" and self._raw.get("definition"):
+                return self._not_defined(whole)
+            if whole == ("streams",):
+                return self.at(whole, "it is missing", _BEGIN if self._raw else f"{_BEGIN}; {_GIVE}", lacks=whole)
+            return self.at(whole, "it is missing", _example(alternatives, str(location[-1])), lacks=whole)
         keys, alternatives = self._keys(location)
         if kind == "extra_forbidden":
-            return self.at(keys, "there is no such key", _nearest(str(keys[-1]), self._siblings(keys)))
+            other = meant_key(str(keys[-1]), list(self._levels(keys)))
+            told = self.at(keys, "there is no such key", other.hint)
+            return replace(told, meant=self._sources.key(other.keys) if other.keys else None)
         if kind.startswith("union_tag"):
             return self._wrong_member(fault, keys)
-        return self.at(keys, self._message(fault, keys, alternatives), self._hint(fault, keys, alternatives))
+        error = fault.get("ctx", {}).get("error")
+        lacks = (*keys, error.key) if isinstance(error, Lacks) else None
+        hint = self._hint(fault, keys, alternatives)
+        return self.at(keys, self._message(fault, keys, alternatives), hint, lacks=lacks)
+
+    def _not_defined(self, keys: Keys) -> Problem:
+        """A stream that has only what lies over one of the definition's, which has none of that name."""
+        streams = self._raw["streams"]
+        whole = [each for each in streams if isinstance(each, Mapping) and "creation_requester" in each]
+        names = [str(each["name"]) for each in whole if "name" in each]
+        name = str(streams[keys[1]].get("name")) if isinstance(streams[keys[1]], Mapping) else ""
+        hint = meant(name, names) or (f"the others are {', '.join(names)}" if names else None)
+        return replace(self.at(keys, _NOT_DEFINED, hint, lacks=keys), meant=f"{self._sources.key(keys[:-1])}.")
 
     def _keys(self, location: Sequence[str | int]) -> tuple[Keys, tuple[Shape, ...]]:
         """A location as the keys that the user wrote, without tags of unions and the like, and the types there."""
@@ -106,12 +144,15 @@ class Teller:
             alternatives = step(alternatives, part)
         return tuple(keys), alternatives
 
-    def _siblings(self, keys: Keys) -> list[type[Model]]:
-        _, alternatives = self._keys(keys[:-1])
-        value = self._raw
-        for key in keys[:-1]:
-            value = value[key]
-        return [shape.type for shape in fitting_or_all(alternatives, value) if is_model(shape.type)]
+    def _levels(self, keys: Keys) -> Iterator[Level]:
+        """What may stand beside a key, and on each level above it."""
+        for length in range(len(keys) - 1, -1, -1):
+            _, alternatives = self._keys(keys[:length])
+            value = self._raw
+            for key in keys[:length]:
+                value = value[key]
+            if isinstance(value, Mapping):
+                yield Level(keys[:length], models_of(alternatives, value), value)
 
     def _wrong_member(self, fault: dict[str, Any], keys: Keys) -> Problem:
         context = fault.get("ctx", {})
@@ -124,7 +165,8 @@ class Teller:
             _, alternatives = self._keys(fault["loc"])
             words = [tag for shape in alternatives if (tag := type_tag(shape.type))]
         if fault["type"] == "union_tag_not_found":
-            return self.at((*keys, "type"), f"it is missing; it is one of {', '.join(words)}")
+            whole = (*keys, "type")
+            return self.at(whole, f"it is missing; it is one of {', '.join(words)}", lacks=whole)
         return self.at((*keys, "type"), f"it must be one of {', '.join(words)}", meant(str(context.get("tag")), words))
 
     def _message(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str:
@@ -142,13 +184,16 @@ class Teller:
     def _hint(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str | None:
         value = fault.get("input")
         if fault["type"] == "literal_error":
-            if isinstance(value, str) and not is_hidden(keys):
-                return meant(value, _words(fault, alternatives))
-            return None
+            return meant(value, _words(fault, alternatives)) if isinstance(value, str) else None
         if fault["type"] == "string_type" and isinstance(value, int | float):
             return "put it in double quotes"
         if fault["type"] == "list_type" and isinstance(value, str | int) and not is_hidden(keys):
             return f"write [{value}]"
+        if fault["type"] == "list_type" and isinstance(value, Mapping):
+            return "put a dash before it, or brackets around it"
+        if fault["type"] in ("dict_type", "model_type") and isinstance(value, str):
+            place = self._sources.at(keys)
+            return 'write JSON: {"key": "value"}' if place.file and place.line is None else None
         return None
 
 
@@ -157,6 +202,11 @@ def _example(alternatives: tuple[Shape, ...], key: str) -> str | None:
     models = [shape.type for shape in alternatives if is_model(shape.type) and key in fields(shape.type)]
     examples = fields(models[0])[key].examples if models else None
     return f"for example `{key}: {to_json(examples[0])}`" if examples else None
+
+
+def models_of(alternatives: tuple[Shape, ...], value: Any) -> list[type[Model]]:
+    """The models that a mapping is meant as, one item where a list may stand too."""
+    return [shape.type for shape in fitting_or_all(listed(alternatives), value) if is_model(shape.type)]
 
 
 def fitting_or_all(alternatives: tuple[Shape, ...], value: Any) -> tuple[Shape, ...]:
@@ -212,17 +262,3 @@ def _kind_of(value: Any) -> str:
         (list, "a list"),
     )
     return next((name for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
-
-
-def _nearest(key: str, models: list[type[Model]]) -> str | None:
-    """The key that was meant: one nearby, or the same one deeper or elsewhere."""
-    known = [name for model in models for name in fields(model)]
-    alike = meant(key, known)
-    if alike:
-        return alike
-    for model in models:
-        for name in fields(model):
-            inside = [shape.type for shape in shapes(fields(model)[name].annotation) if is_model(shape.type)]
-            if any(key in fields(inner) for inner in inside):
-                return f"`{key}` stands under `{name}`"
-    return f"the keys here are {', '.join(known)}" if known else None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from tap_asyncreport.config.json_text import read_json
-from tap_asyncreport.config.nearest import meant
-from tap_asyncreport.config.sources import Located, Place, located, name_of
+from tap_asyncreport.config.mending import Read, read_on
+from tap_asyncreport.config.nearest import meant, nearest
+from tap_asyncreport.config.sources import Located, Place, located, name_of, plain
 from tap_asyncreport.config.text import BadSyntax, FileText
 from tap_asyncreport.errors import Problem
 
@@ -27,11 +29,12 @@ class Reader:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.broken = False  # something could not be read at all
+        self.doubtful: set[Place] = set()  # of values that had to be guessed
 
     def config(self, config: str | Path | Mapping[str, Any]) -> Located | None:
         """A file by its path, or a mapping as it is."""
         if isinstance(config, Mapping):
-            return located(config, Place())
+            return self._listed(located(config, Place()))
         return self.mapping(Path(config), f"{config}")
 
     def mapping(self, path: Path | Traversable, name: str, key: str = "", place: Place | None = None) -> Located | None:
@@ -43,7 +46,7 @@ class Reader:
             self._broken(Problem("the file must hold a mapping of keys to values", key, name, 1, 1))
             return None
         if tree is not None:
-            self._names_apart(tree)
+            self._names_apart(self._listed(tree))
         return tree
 
     def schema(self, name: str, key: str, place: Place) -> Any:
@@ -64,6 +67,27 @@ class Reader:
             return {}
         return found.value if found is not None else {}
 
+    def _listed(self, tree: Located) -> Located:
+        """Streams that are written as a mapping are told, and go on as the list that they should be."""
+        streams = tree.value.get("streams")
+        if streams is None or not isinstance(streams.value, dict) or not streams.value:
+            return tree
+        by_name = {name: stream for name, stream in streams.value.items() if isinstance(stream.value, dict)}
+        if "name" not in streams.value and len(by_name) < len(streams.value):
+            return tree
+        one = "name" in streams.value
+        hint = "a dash begins each stream: `- name: ...`" if one else f"write `- name: {next(iter(by_name))}`, and the rest under it"
+        self.problems.append(streams.place.problem("it must be a list, not a mapping", "streams", hint))
+        if one:
+            listed = [Located(streams.value, streams.place)]
+        else:
+            listed = [
+                Located({"name": Located(name, stream.place), **stream.value}, stream.place)
+                for name, stream in by_name.items()
+            ]
+        tree.value["streams"] = Located(listed, streams.place)
+        return tree
+
     def _names_apart(self, tree: Located) -> None:
         """Streams merge by name, so within one file a name stands once."""
         streams = tree.value.get("streams")
@@ -78,27 +102,31 @@ class Reader:
     def file(self, path: Path | Traversable, name: str, key: str = "", place: Place | None = None) -> Located | None:
         """A JSON or YAML file, by its extension, else by how it begins."""
         try:
-            text = path.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            self._add(f"`{name}` is not UTF-8: the byte at {error.start} does not belong", key, place)
-            return None
+            content = path.read_bytes()
         except OSError as error:
-            self._add(f"`{name}` cannot be read: {error.strerror or error}", key, place)
+            hint = _others(path, name) if isinstance(error, FileNotFoundError) else None
+            self._add(f"`{name}` cannot be read: {error.strerror or error}", key, place, hint)
             return None
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            before = FileText(name, content[: error.start].decode("utf-8-sig"))
+            said = f"`{name}` is not UTF-8: the byte at {error.start} does not belong"
+            looks, text = _guessed(content)
+            self.problems.append(before.problem(len(before.text), said, f"save it as UTF-8; {looks}"))
+            self.broken |= not text
         return self.text(FileText(name, text))
 
     def text(self, file: FileText) -> Located | None:
         """The value of a file's text."""
-        try:
-            tree, problems = _read(file)
-        except BadSyntax as error:
-            self._broken(error.problem)
-            return None
-        self.problems += problems
-        return tree
+        found = read_on(_reader_of(file), file)
+        self.problems += found.problems
+        self.doubtful |= found.doubtful
+        self.broken |= not found.whole
+        return found.tree
 
-    def _add(self, message: str, key: str, place: Place | None) -> None:
-        self._broken((place or Place()).problem(message, key))
+    def _add(self, message: str, key: str, place: Place | None, hint: str | None = None) -> None:
+        self._broken((place or Place()).problem(message, key, hint))
 
     def _broken(self, problem: Problem) -> None:
         self.broken = True
@@ -149,34 +177,58 @@ class Reader:
             if text.strip():
                 place = Place(f"environment variable {name}")
                 value = self._from_environment(text, name, key) if structured else text
-                found[key] = located(value, place)
-        return Located(found, Place("environment"))
+                if value is not None:
+                    found[key] = located(value, place)
+        return self._listed(Located(found, Place("environment")))
 
     def _from_environment(self, text: str, name: str, key: str) -> Any:
         if text.lstrip()[:1] not in ("{", "["):
             return text
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            message = f"not JSON: {error.msg.lower()} at character {error.pos + 1}"
-            self.problems.append(Problem(message, key, f"environment variable {name}"))
-            return None
+        found = read_on(read_json, FileText(f"{name}.json", text))
+        variable = f"environment variable {name}"
+        self.problems += [
+            replace(problem, file=variable, key=".".join(filter(None, (key, problem.key)))) for problem in found.problems
+        ]
+        self.broken |= not found.whole or bool(found.doubtful)
+        return plain(found.tree) if found.tree is not None else None
 
 
-def _read(file: FileText) -> tuple[Located, list[Problem]]:
+def _guessed(content: bytes) -> tuple[str, str]:
+    """What a text that is no UTF-8 looks like, and what it says then."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "it looks like UTF-16, as PowerShell's `>` writes it", content.decode("utf-16", "replace")
+    if b"\0" in content:
+        return "it looks like no text at all", ""
+    return "it looks like an older Windows or Latin encoding", content.decode("cp1252", "replace")
+
+
+def _others(path: Path | Traversable, name: str) -> str | None:
+    """The file beside one that is not there which was meant."""
+    folder = path.parent if isinstance(path, Path) else None
+    if folder is None or not folder.is_dir():
+        return None
+    beside = [each.name for each in folder.iterdir() if each.suffix in _SUFFIXES]
+    found = nearest(Path(name).name, beside)
+    return f"did you mean `{Path(name).with_name(found)}`?" if found else f"looked in {folder.resolve()}"
+
+
+def _reader_of(file: FileText) -> Read:
+    """What reads a file: by its extension, else by how it begins; what looks like JSON may be YAML all the same."""
     from tap_asyncreport.config.yaml_text import read_yaml
 
     if file.name.endswith(".json"):
-        return read_json(file)
-    if not file.name.endswith(_SUFFIXES) and file.text.lstrip()[:1] in ("{", "["):
-        try:
-            return read_json(file)
-        except BadSyntax as error:
-            try:
-                return read_yaml(file)
-            except BadSyntax:
-                raise error from None
-    return read_yaml(file)
+        return read_json
+    if file.name.endswith(_SUFFIXES) or file.text.lstrip()[:1] not in ("{", "["):
+        return read_yaml
+    return read_json if _can_be_read(read_json, file) or not _can_be_read(read_yaml, file) else read_yaml
+
+
+def _can_be_read(read: Read, file: FileText) -> bool:
+    try:
+        read(file)
+    except BadSyntax:
+        return False
+    return True
 
 
 def shipped() -> Iterator[tuple[str, Traversable]]:
@@ -199,3 +251,14 @@ def secrets_in(environ: Mapping[str, str], names: Mapping[str, str]) -> dict[str
 def in_capitals(name: str) -> str:
     """How the environment spells a secret's name."""
     return "".join(character if character.isalnum() else "_" for character in name).upper()
+
+
+def in_dot_env(name: str) -> str | None:
+    """A hint where a `.env` file beside the caller sets a variable that the process does not have."""
+    try:
+        text = Path(".env").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    if not re.search(rf"^\s*(?:export\s+)?{re.escape(name)}\s*=", text, re.MULTILINE):
+        return None
+    return "`.env` here sets it, but only Meltano reads that file: run `set -a; . ./.env; set +a` before"

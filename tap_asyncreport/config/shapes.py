@@ -111,7 +111,7 @@ def texts(value: Any, alternatives: tuple[Shape, ...], keys: Keys = ()) -> Itera
         if value.get("raw") is True:
             value = {key: item for key, item in value.items() if key not in ("json", "form", "body")}
         for key, item in value.items():
-            inner = _under(fitting(_listed(alternatives), value), key)
+            inner = _under(fitting(listed(alternatives), value), key)
             if any(shape.type is Any and shape.renders for shape in alternatives):
                 yield Written((*keys, key), Renders.TEMPLATE, key)
             for shape in alternatives:
@@ -125,7 +125,7 @@ def texts(value: Any, alternatives: tuple[Shape, ...], keys: Keys = ()) -> Itera
         yield from _text(value, alternatives, keys)
 
 
-def _listed(alternatives: tuple[Shape, ...]) -> tuple[Shape, ...]:
+def listed(alternatives: tuple[Shape, ...]) -> tuple[Shape, ...]:
     """The alternatives, with the items of lists as alternatives of the lists."""
     items = [
         item
@@ -149,7 +149,7 @@ def _under(alternatives: tuple[Shape, ...], key: str) -> tuple[Shape, ...]:
 
 
 def _text(value: str, alternatives: tuple[Shape, ...], keys: Keys) -> Iterator[Written]:
-    for shape in _listed(alternatives):
+    for shape in listed(alternatives):
         if is_model(shape.type) and shape.type.shorthand:
             yield from _text(value, field_shapes(shape.type, shape.type.shorthand), keys)
             return

@@ -23,6 +23,7 @@ from tap_asyncreport.config.requesters import (
 from tap_asyncreport.config.values import (
     CalendarStep,
     Duration,
+    Lacks,
     Model,
     MovingMoment,
     Renders,
@@ -124,10 +125,12 @@ class Partition(Model):
 
     @model_validator(mode="after")
     def _one_source(self) -> Partition:
-        if sum(source is not None for source in (self.values, self.request, self.stream)) != 1:
-            raise ValueError("a partition has exactly one of `values`, `request`, `stream`")
+        sources = sum(source is not None for source in (self.values, self.request, self.stream))
+        if sources != 1:
+            said = "a partition has exactly one of `values`, `request`, `stream`"
+            raise ValueError(said) if sources else Lacks(said, "values")
         if (self.stream is None) != (self.key is None):
-            raise ValueError("`stream` and `key` belong together")
+            raise Lacks("`stream` and `key` belong together", "key" if self.key is None else "stream")
         return self
 
 
@@ -319,5 +322,6 @@ class Stream(Model):
         if self.columns is not None and self.schema_ is not None:
             raise ValueError("`columns` and `schema` say the same thing; keep one")
         if self.download_target_requester is not None and self.download_target_extractor is None:
-            raise ValueError("a `download_target_requester` needs a `download_target_extractor` that reads its answer")
+            said = "a `download_target_requester` needs a `download_target_extractor` that reads its answer"
+            raise Lacks(said, "download_target_extractor")
         return self

@@ -19,6 +19,7 @@ __all__ = [
     "CalendarStep",
     "CallRate",
     "Duration",
+    "Lacks",
     "Model",
     "Moment",
     "MovingMoment",
@@ -67,6 +68,14 @@ class Model(BaseModel):
             unset = {key for key in value if value[key] is None} & _never_null(cls)
             return {key: item for key, item in value.items() if key not in unset}
         return value
+
+
+class Lacks(ValueError):  # noqa: N818
+    """A value is wrong because `key`, which would stand in it, is not there."""
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 def all_defaults() -> Any:

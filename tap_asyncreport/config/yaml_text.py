@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 
 from tap_asyncreport.config.sources import Located, Place
 from tap_asyncreport.config.text import BadSyntax, FileText
+from tap_asyncreport.config.yaml_traps import QUOTES, quoted, syntax_fault
 from tap_asyncreport.errors import Problem
 
 _PLAIN = "plain"
@@ -28,8 +28,6 @@ _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool",
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _MOST_NODES = 200_000
 _MOST_DIGITS = 4000
-_QUOTES = "a value that begins with `{{` must stand in quotes"
-_TEMPLATE = re.compile(r"(?:^|[:\-\[,]\s+|^\s*)(\{\{.*?\}\}\S*)")
 
 
 def read_yaml(file: FileText) -> tuple[Located, list[Problem]]:
@@ -40,7 +38,7 @@ def read_yaml(file: FileText) -> tuple[Located, list[Problem]]:
     try:
         node = yaml.compose(file.text.translate(_HIDDEN), _loader())
     except yaml.YAMLError as error:
-        raise BadSyntax(_syntax_problem(file, error)) from None
+        raise syntax_fault(file, error) from None
     except RecursionError:
         raise BadSyntax(file.problem(0, "it is nested too deeply")) from None
     builder = _Builder(file)
@@ -71,6 +69,7 @@ class _Builder:
         self._file = file
         self._open: set[int] = set()
         self._nodes = 0
+        self._keys: list[str] = []
         self.problems: list[Problem] = []
 
     def place(self, node: Any) -> Place:
@@ -99,7 +98,13 @@ class _Builder:
         return self._file.problem(node.start_mark.index, message, hint, key)
 
     def _list(self, node: Any) -> list[Located]:
-        return [self.build(item, self.place(item)) for item in node.value]
+        return [self._under(_name_of(item) or str(n), item, self.place(item)) for n, item in enumerate(node.value)]
+
+    def _under(self, key: str, node: Any, place: Place) -> Located:
+        self._keys.append(key)
+        built = self.build(node, place)
+        self._keys.pop()
+        return built
 
     def _mapping(self, node: Any) -> dict[str, Located]:
         mapping: dict[str, Located] = {}
@@ -113,8 +118,9 @@ class _Builder:
                 name = key.value.translate(_SHOWN)
                 if name in mapping:
                     before = mapping[name].place.line
-                    self.problems.append(self._problem(key, f"the key stands twice, first in line {before}", key=name))
-                mapping[name] = self.build(value, self.place(key))
+                    whole = ".".join([*self._keys, name])
+                    self.problems.append(self._problem(key, f"the key stands twice, first in line {before}", key=whole))
+                mapping[name] = self._under(name, value, self.place(key))
         for other in inherited:
             mapping = {**other, **mapping}
         return mapping
@@ -131,7 +137,7 @@ class _Builder:
         keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
         if len(keys) != 1 or not isinstance(keys[0], yaml.MappingNode) or not self._written(node).startswith("{{"):
             return False
-        self.problems.append(self._problem(node, _QUOTES, f'write "{" ".join(self._written(node).split())}"'))
+        self.problems.append(self._problem(node, QUOTES, f"write {quoted(' '.join(self._written(node).split()))}"))
         return True
 
     def _written(self, node: Any) -> str:
@@ -140,6 +146,12 @@ class _Builder:
     def _scalar(self, node: Any) -> Any:
         text = node.value.translate(_SHOWN)
         return text if node.style or node.tag in (_TEXT_TAG, "!") else core_scalar(text)
+
+
+def _name_of(node: Any) -> str | None:
+    """The `name` of a list's item, by which it goes in messages."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value.value for key, value in pairs if key.value == "name" and value.value), None)
 
 
 def core_scalar(text: str) -> Any:
@@ -151,47 +163,3 @@ def core_scalar(text: str) -> Any:
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) and isfinite(float(text)) else text
-
-
-def _syntax_problem(file: FileText, error: yaml.YAMLError) -> Problem:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is not YAML"
-    index = mark.index if mark is not None else getattr(error, "position", 0)
-    place = file.place(min(index, len(file.text)))
-    for trap in _TRAPS:
-        told = trap(file.line(place.line or 1), said)
-        if told:
-            return Problem(told[0], "", place.file, place.line, place.column, told[1])
-    return Problem(f"not YAML: {said}", "", place.file, place.line, place.column)
-
-
-def _unquoted_template(line: str, _: str) -> tuple[str, str] | None:
-    found = _TEMPLATE.search(line)
-    if found is None:
-        return None
-    return _QUOTES, f'write "{found[1].strip()}"'
-
-
-def _tab(line: str, said: str) -> tuple[str, str] | None:
-    if "\t" in line[: len(line) - len(line.lstrip())] and ("token" in said or "\\t" in said or "tab" in said):
-        return "YAML is indented with spaces, and this line has a tab", "replace the tab with spaces"
-    return None
-
-
-def _colon(_: str, said: str) -> tuple[str, str] | None:
-    if "mapping values are not allowed" in said:
-        return (
-            "a text with `: ` in it must stand in quotes, or the line is indented too far",
-            "put the value in double quotes",
-        )
-    return None
-
-
-def _special(_: str, said: str) -> tuple[str, str] | None:
-    found = re.search(r"found character '?(.)'? that cannot start any token|found character that cannot start", said)
-    return (
-        ("a text that begins with @, ` or % must stand in quotes", "put the value in double quotes") if found else None
-    )
-
-
-_TRAPS: tuple[Callable[[str, str], tuple[str, str] | None], ...] = (_tab, _unquoted_template, _colon, _special)

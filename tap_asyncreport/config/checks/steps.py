@@ -60,7 +60,7 @@ def _paths(draft: Draft) -> Iterator[Problem]:
             yield draft.teller.at((*keys, key), "the request for `base_url` needs a full URL, with https://")
         elif without:
             hint = "set `base_url`, or write the URL in full"
-            yield draft.teller.at((*keys, key), f"`{url}` is a path, and there is no `base_url`", hint)
+            yield draft.teller.at((*keys, key), f"`{url}` is a path, and there is no `base_url`", hint, lacks=("base_url",))
 
 
 def _asks(requester: Requester) -> bool:
@@ -78,7 +78,8 @@ def _creation(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
             if getattr(step, key) is not None:
                 yield draft.teller.at((*keys, number, key), f"`{key}` stands on the last step only")
         if step.name is None:
-            yield draft.teller.at((*keys, number), "in a list of creation steps each has a `name`")
+            said = "in a list of creation steps each has a `name`"
+            yield draft.teller.at((*keys, number), said, lacks=(*keys, number, "name"))
     paginator = steps[-1].paginator
     if paginator is not None and not isinstance(paginator, Cursor):
         at = (*keys, len(steps) - 1, "paginator", "type")
@@ -91,7 +92,8 @@ def _polling(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
             "where the download itself says that it is not ready, add a rule with `means: not_ready` to it; "
             "where the creation's answer holds the rows, `download_retriever: {source: creation_response}`"
         )
-        yield draft.teller.at((*stream.keys, "polling_requester"), "it is missing", hint)
+        keys = (*stream.keys, "polling_requester")
+        yield draft.teller.at(keys, "it is missing", hint, lacks=keys)
 
 
 def _needs_no_poll(stream: Stream) -> bool:
@@ -132,7 +134,7 @@ def _grant(draft: Draft, keys: Keys, oauth: OAuth2) -> Iterator[Problem]:
         missing += [key for key in ("client_id", "client_secret") if getattr(oauth, key) is None and key not in missing]
     for key in missing:
         why = f"`grant: {oauth.grant}`" if key in _GRANTS[oauth.grant] else "`client_auth: basic`"
-        yield draft.teller.at((*keys, key), f"it is missing, and {why} needs it")
+        yield draft.teller.at((*keys, key), f"it is missing, and {why} needs it", lacks=(*keys, key))
 
 
 def _rates(draft: Draft) -> Iterator[Problem]:

@@ -69,7 +69,8 @@ def _partitions(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
     for name in stream.stream.jobs.max_concurrent_per:
         if name not in names:
             said = f"there is no partition `{name}`; there are {', '.join(names) or 'none'}"
-            yield draft.teller.at((*stream.keys, "jobs", "max_concurrent_per", name), said, meant(name, names))
+            keys = (*stream.keys, "jobs", "max_concurrent_per", name)
+            yield draft.teller.at(keys, said, meant(name, names), lacks=(*stream.keys, "partitions"))
 
 
 def _parent(draft: Draft, keys: Keys, dimension: Partition) -> Iterator[Problem]:
@@ -80,7 +81,8 @@ def _parent(draft: Draft, keys: Keys, dimension: Partition) -> Iterator[Problem]
     names = draft.stream_names
     if dimension.stream not in names:
         said = f"there is no stream `{dimension.stream}`; there are {', '.join(names)}"
-        yield draft.teller.at((*keys, "stream"), said, meant(dimension.stream, names))
+        lacks = ("streams", dimension.stream)
+        yield draft.teller.at((*keys, "stream"), said, meant(dimension.stream, names), lacks=lacks)
         return
     parent = next((other.stream for other in draft.streams if other.stream.name == dimension.stream), None)
     columns = _fields(parent) if parent is not None else None
@@ -124,7 +126,10 @@ def _incremental(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
     yield from _zone(draft, (*keys, "timezone"), incremental.timezone)
     if incremental.start is None and draft.raw.get("start_date") is None and incremental.max_history is None:
         yield draft.teller.at(
-            (*keys, "start"), "it is missing", "set `incremental.start`, or `start_date` at the top level"
+            (*keys, "start"),
+            "it is missing",
+            "set `incremental.start`, or `start_date` at the top level",
+            lacks=("start_date",),
         )
 
 
@@ -148,7 +153,8 @@ def _columns(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
     for at, name in keys:
         if columns is not None and name not in columns:
             said = f"there is no column `{name}`; declared are {', '.join(columns)}"
-            yield draft.teller.at((*stream.keys, *at), said, meant(name, columns))
+            lacks = (*stream.keys, "columns")
+            yield draft.teller.at((*stream.keys, *at), said, meant(name, columns), lacks=lacks)
     for name, count in Counter(stream.stream.primary_keys).items():
         if count > 1:
             yield draft.teller.at((*stream.keys, "primary_keys"), f"`{name}` stands twice")

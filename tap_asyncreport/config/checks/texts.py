@@ -17,7 +17,7 @@ from tap_asyncreport.config.checks.scopes import (
 )
 from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.problems import is_hidden
-from tap_asyncreport.config.reading import SECRETS, in_capitals
+from tap_asyncreport.config.reading import SECRETS, in_capitals, in_dot_env
 from tap_asyncreport.config.settings import Settings
 from tap_asyncreport.config.shapes import Shape, Written, fields, texts
 from tap_asyncreport.config.sources import Keys
@@ -26,6 +26,7 @@ from tap_asyncreport.errors import Problem
 from tap_asyncreport.templates import BadTemplate, Extractor, Template, Templates, is_template
 
 _WINDOW = ("start", "end", "start_at", "end_at")
+_HOMES = {"window": "incremental", "partition": "partitions", "creation_responses": "creation_requester"}
 _LENGTH = 2  # of a path such as secrets.token
 
 
@@ -69,7 +70,7 @@ class TextCheck:
             fault = self._unknown(path[0], known) if path[0] not in known else self._within(keys, path)
             if fault is not None:
                 what = "secret" if path[0] == "secrets" else "template"
-                yield replace(self._draft.teller.at(keys, *fault), of=what)
+                yield replace(self._draft.teller.at(keys, *fault, lacks=self._home(keys, path[0])), of=what)
 
     def _unknown(self, name: str, known: frozenset[str]) -> tuple[str, str | None]:
         if name in SINCE:
@@ -106,6 +107,15 @@ class TextCheck:
             return step_names(stream.get("creation_requester"))
         return list(_WINDOW) if root == "window" else None
 
+    def _home(self, keys: Keys, root: str) -> Keys | None:
+        """The key that would hold what a template asks for in vain; None where it is there and lacks nothing."""
+        if root in ("secrets", "vars"):
+            return (root,)
+        section = _HOMES.get(root)
+        if section is None or keys[0] != "streams" or (root == "window" and section in self._stream(keys)):
+            return None
+        return (*keys[:_LENGTH], section)
+
     def _partitions(self, keys: Keys, stream: Mapping[str, Any]) -> list[str]:
         if keys[0] != "streams":
             return [name for _, each in self._draft.written_streams for name in partition_names(each)]
@@ -121,8 +131,7 @@ class TextCheck:
             return None
         self._unset.add(("secrets", name))
         said = f"secret {name} is not set: looked in `secrets` and {SECRETS}{in_capitals(name)}"
-        return said, meant(name, secrets)
-
+        return said, meant(name, secrets) or in_dot_env(f"{SECRETS}{in_capitals(name)}")
 
     def _var(self, name: str) -> tuple[str, str | None] | None:
         """One that is not set, told once however often it is used."""
