@@ -19,7 +19,8 @@ from tap_asyncreport.reporting.views import StreamView, views
 logger = logging.getLogger("tap-asyncreport")
 
 HEARTBEAT = 60.0
-BURST = 20
+BURST = 60
+ALLOWED_EVERY = 10.0
 MOST_STREAMS = 20
 _COUNTED = {
     JobEventKind.CREATED: "created",
@@ -42,7 +43,7 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Allowance:
-    """How many more lines a stream may have: a burst, then one a second."""
+    """How many more lines a stream may have: a burst, then one in ten seconds."""
 
     lines: float
     at: float
@@ -50,7 +51,7 @@ class _Allowance:
 
     def spend(self, now: float) -> bool:
         """Whether one more line may be written now."""
-        self.lines = min(BURST, self.lines + max(0.0, now - self.at))
+        self.lines = min(BURST, self.lines + max(0.0, now - self.at) / ALLOWED_EVERY)
         self.at = now
         if self.lines < 1:
             return False

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 RATE_OVER = 10.0
 SPARE_LINES = 5
 HEADINGS = ("stream", "windows", "jobs", "oldest", "usual", "rows", "rows/s", "next poll", "waits for")
+NAME, WAITS = 0, len(HEADINGS) - 1
+SPARED = ("next poll", "rows/s", "usual", "oldest", "jobs", "rows")  # left out first where there is little room
+GAP = 2
+LEAST_NAME, LEAST_WAITS = 12, 22
 
 
 def on_terminal(environ: Mapping[str, str] = os.environ) -> bool:
@@ -86,15 +90,33 @@ class LiveRegion:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table.grid(padding=(0, 2), expand=True)
-        for name in HEADINGS:
-            justify: Literal["left", "right"] = "left" if name in ("stream", "waits for") else "right"
-            table.add_column(justify=justify, no_wrap=True, ratio=1 if name == HEADINGS[-1] else None)
-        table.add_row(*(Text(name, style="dim") for name in HEADINGS))
         most = self._console.height - SPARE_LINES
-        for cells, style in rows_of(views(self._ledger, now), most, self._rates, now):
-            table.add_row(*(Text(printable(self._redact(cell)), style=style) for cell in cells))
+        shown = list(rows_of(views(self._ledger, now), most, self._rates, now))
+        rows = [tuple(printable(self._redact(cell)) for cell in cells) for cells, _ in shown]
+        columns, name_width = fitting([HEADINGS, *rows], self._console.width)
+        table = Table.grid(padding=(0, GAP, 0, 0), expand=True)
+        for column in columns:
+            justify: Literal["left", "right"] = "left" if column in (NAME, WAITS) else "right"
+            width = name_width if column == NAME else None
+            table.add_column(justify=justify, no_wrap=True, max_width=width, ratio=1 if column == WAITS else None)
+        for cells, style in [(HEADINGS, "dim"), *zip(rows, (style for _, style in shown), strict=True)]:
+            table.add_row(*(Text(cells[column], style=style) for column in columns))
         return table
+
+
+def fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[list[int], int]:
+    """The columns that fit side by side without a digit left out, and how wide the streams' names may be."""
+    from rich.cells import cell_len
+
+    needed = [max(cell_len(cells[column]) for cells in rows) + GAP for column in range(len(HEADINGS))]
+    name = min(needed[NAME], max(LEAST_NAME, width // 3) + GAP)
+    waits = min(needed[WAITS], LEAST_WAITS)
+    columns = list(range(len(HEADINGS)))
+    for spared in SPARED:
+        if name + waits + sum(needed[column] for column in columns[1:-1]) <= width:
+            break
+        columns.remove(HEADINGS.index(spared))
+    return columns, name - GAP
 
 
 def rows_of(shown: Sequence[StreamView], most: int, rates: Rates, now: float) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -106,9 +128,11 @@ def rows_of(shown: Sequence[StreamView], most: int, rates: Rates, now: float) ->
         yield _cells(view, speeds[view.stream]), _style(view)
     rest = shown[max(1, most) :]
     if rest:
-        over = sum(view.outcome is not None for view in rest)
+        told = f"{sum(view.outcome is not None for view in rest)} over"
+        failed = sum(_has_failed(view) for view in rest)
         blank = ("",) * (len(HEADINGS) - 2)
-        yield (f"… {words.many(len(rest), 'more stream')}", *blank, f"{over} over"), "dim"
+        name = f"… {words.many(len(rest), 'more stream')}"
+        yield (name, *blank, f"{told}, {failed} failed" if failed else told), "red" if failed else "dim"
 
 
 def _cells(view: StreamView, speed: float) -> tuple[str, ...]:
@@ -131,9 +155,13 @@ def _time(seconds: float | None) -> str:
 
 
 def _style(view: StreamView) -> str:
-    if view.failed or (view.outcome or "").startswith("failed"):
+    if _has_failed(view):
         return "red"
     return "" if view.live else "dim"
+
+
+def _has_failed(view: StreamView) -> bool:
+    return bool(view.failed) or (view.outcome or "").startswith("failed")
 
 
 def _stream_handlers() -> Iterator[logging.StreamHandler[Any]]:
