@@ -32,7 +32,8 @@ def test_a_recording_replays_and_holds_no_secret(name: str, tmp_path: Path, caps
         if secret in said or json.dumps(secret)[1:-1] in said
     ]
     tested = run(capsys, "test", file)
-    assert (0, "") == (tested.code, tested.err)
+    said = [line for line in tested.err.splitlines() if "columns that are declared are not in the file" not in line]
+    assert (0, []) == (tested.code, said)
     assert tested.out.endswith("all is as recorded\n")
 
 

@@ -43,7 +43,7 @@ class Project:
                 "extractors": [
                     {
                         "name": "tap-asyncreport", "namespace": "tap_asyncreport", "executable": str(tap),
-                        "capabilities": ["state", "catalog", "discover", "about", "stream-maps"],
+                        "capabilities": ["state", "catalog", "discover", "about", "stream-maps", "structured-logging"],
                         "settings": [
                             {"name": "base_url"}, {"name": "streams", "kind": "array"},
                             {"name": "secrets", "kind": "object", "sensitive": True},
@@ -175,3 +175,21 @@ def test_a_run_that_failed_is_gone_on_with_where_its_bookmark_is_under_each_suff
 
     assert sorted(KEYS * 2) == project.rows()
     assert [] == api.doubles
+
+
+@pytest.mark.promise(29)
+def test_what_happens_comes_as_fields_in_meltanos_structured_log(tmp_path: Path) -> None:
+    """Events, windows, jobs and levels are values there; a failure is an error, with all its lines in one event."""
+    project = Project(tmp_path / "project")
+    with FakeApi(lambda job, _: "FAILED" if job.spec["from"] == DAYS[1] else "DONE", rows=ROWS) as api:
+        project.configure(config(api, {**until(DAYS[1]), "jobs": {"max_attempts": 1, "poll_interval": "50ms"}}))
+        run = project.start("--log-format", "json", "run", "tap-asyncreport", "target-jsonl")
+        said, _ = run.communicate(timeout=180)
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    told = {line["job_event"]: line for line in lines if "job_event" in line}
+
+    assert 0 != run.returncode
+    written, failed = told["written"], told["failed"]
+    assert ("clicks", f"{DAYS[0]} to {DAYS[1]}", 2, "info") == tuple(written[key] for key in ("stream_name", "window", "rows", "level"))
+    assert ("clicks", f"{DAYS[1]} to {DAYS[2]}", 1, "error") == tuple(failed[key] for key in ("stream_name", "window", "attempt", "level"))
+    assert failed["job_id"] in failed["event"] and "API's words" in failed["event"]

@@ -102,3 +102,13 @@ def test_a_stream_map_that_fails_on_a_row_is_said_with_the_key_to_look_at(tmp_pa
     assert 1 == outcome.exit_code
     assert "the stream map cannot be applied" in outcome.stderr and "`stream_maps.things`" in outcome.stderr
     assert "unexpected" not in outcome.stderr and "Traceback" not in outcome.stderr
+
+
+def test_a_declared_column_that_a_file_lacks_is_told_once(tmp_path: Path) -> None:
+    """It comes out as null, which is not to go unseen; keys are an error, and what stands elsewhere lacks nothing."""
+    outcome = run(tmp_path, "csv", stream={"columns": {**COLUMNS, "gone": "string", "also": "integer"}})
+
+    assert 0 == outcome.exit_code, outcome.stderr
+    said = "columns that are declared are not in the file, and come out as null: 'gone', 'also'"
+    assert 1 == outcome.stderr.count(said), outcome.stderr
+    assert {(None, None)} == {(row["gone"], row["also"]) for row in outcome.records("things")}

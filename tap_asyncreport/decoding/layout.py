@@ -68,6 +68,7 @@ class Columns:
         self._observed = observed
         self._warn = warn
         self._warned: set[str] = set()
+        self._missed: set[str] = set()
         self._casters: dict[tuple[str, str], Caster] = {}
         self._emitted: dict[str, bool] = {}
 
@@ -145,6 +146,7 @@ class Columns:
         taken: list[tuple[int, Caster | InnerCaster]] = []
         constants: list[tuple[str, str]] = []
         found = 0
+        missed: list[str] = []
         for of in self.fields_for(names, kind):
             if of.name in given.values or of.name in given.per_row:
                 continue
@@ -155,7 +157,9 @@ class Columns:
                     taken.append((at[key], self._cell_caster(of)))
             elif of.name not in given.partition and self.wanted(of.name):
                 constants.append((of.name, self._missing(of, names, head)))
+                missed.append(of.name)
         self._recognise(names, found, given, head)
+        self._tell_missed(missed)
         constants += [
             (name, self.constant(name, value))
             for name, value in {**given.partition, **given.values}.items()
@@ -179,6 +183,14 @@ class Columns:
             return self.caster(of).null()
         except Misfit as why:
             raise misfit("the file lacks a column", of.name, "null", why) from None
+
+    def _tell_missed(self, names: Sequence[str]) -> None:
+        """An API that drops or renames a column is not to go unseen: each is told of once."""
+        fresh = [name for name in names if name not in self._missed]
+        if fresh:
+            self._missed.update(fresh)
+            listed = ", ".join(map(repr, fresh))
+            self._warn(f"columns that are declared are not in the file, and come out as null: {listed}")
 
     def _recognise(self, names: Sequence[str], found: int, given: Given, head: str) -> None:
         """Raise DecodeError for a table that has none of the declared columns, or lacks a key column."""
