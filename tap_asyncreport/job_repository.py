@@ -28,7 +28,7 @@ from tap_asyncreport.lifecycle.polling_requester import PollingRequester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.response import Response
 from tap_asyncreport.spool import Room, Spool, SpooledFile
-from tap_asyncreport.templates.lookup import path_like, spelt
+from tap_asyncreport.templates.suggestions import elsewhere
 from tap_asyncreport.templates.text import as_text, to_json
 
 if TYPE_CHECKING:
@@ -267,20 +267,26 @@ class JobRepository:
         source = self._extractor.source if self._extractor else self._stream.download_retriever.url
         key = "download_target_extractor" if self._extractor else "download_retriever"
         polled = job.polling_response or job.creation_response
-        path = None if polled is None else path_like(polled, "url")
-        meant = f"did you mean `polling_response{spelt(path)}`? else " if path else ""
+        path = elsewhere(polled, "url")
+        meant = f": did you mean {_as_written(path, key)}?" if path else ""
         error = RequestError(
             f"the job is completed, and `{key}` finds no target in the answer ({source})",
             where=self._context.where(job.unit, job, step=Step.TARGET.value),
             excerpt=None if polled is None else self._context.said(polled, self._context.scope(job)),
-            hint=f"{meant}check `{key}`; where this means that there are no rows, "
-            "set `download_target_extractor.none: empty`",
+            hint=f"check `{key}`{meant}; where there are no rows then, set `download_target_extractor.none: empty`",
         )
         return Outcome(Means.NOT_READY, error=error)
 
     @cached_property
     def _paths(self) -> dict[str, set[Path]]:
         return used_parts(self._stream, self._context.templates)
+
+
+def _as_written(path: str, key: str) -> str:
+    """A path as it would stand under a key: an extractor, or what a template names."""
+    if key == "download_target_extractor":
+        return f"`{path}`"
+    return f"`{path.replace('$', 'polling_response', 1).replace('{{ response', '{{ polling_response', 1)}`"
 
 
 def _iso(at: datetime) -> str:

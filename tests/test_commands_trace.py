@@ -307,7 +307,7 @@ def test_a_job_that_cannot_be_ended_is_named(tmp_path: Path, capsys: pytest.Capt
         path = written(tmp_path, config(api, {**bare, "jobs": {"timeout": "50ms", "poll_interval": "30ms"}}))
         said = trace(capsys, path)
     assert 1 == said.code
-    assert "job job-1 is left at the API: it could not be ended" in said.out
+    assert "job job-1 is left at the API: the stream has no `abort_requester` and no `delete_requester`" in said.out
 
 
 def test_a_refused_login_is_77(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

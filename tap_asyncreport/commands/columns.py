@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -90,12 +91,16 @@ def command(
         return telling.tell(ending.error)
     if not looks.rows:
         raise Unusable(f"the job of {unit} has no rows, so nothing can be said", hint="choose another --window")
-    guesses = [guess(found, typed=looks.typed) for found in looks.columns.values()]
-    lines = list(proposal(guesses, _about(ending, looks), console))
+    guesses = named([guess(found, typed=looks.typed) for found in looks.columns.values()], chosen)
+    lines = list(proposal(guesses, _about(ending, looks), console, looks.rows))
     if file is None:
         console.text("\n".join(lines) + "\n")
     else:
         _write(Path(file), chosen.name, [console.shown(line) for line in lines], console)
+    wanting = list(absent(guesses, chosen))
+    for told in wanting:
+        aside.line(told)
+    if file is not None and not wanting:
         console.line(f"next: {again('', configs)} | TARGET reads the stream, or: meltano run tap-asyncreport TARGET")
     return 0
 
@@ -111,6 +116,38 @@ def undeclared(stream: Stream) -> Stream:
     """The stream as if nothing were known of its columns."""
     nothing: dict[str, Any] = {"columns": None, "schema_": None, "unknown_columns": "include", "add_columns": {}}
     return stream.model_copy(update={**nothing, "primary_keys": [], "replication_key": None})
+
+
+def named(guesses: Sequence[Guess], stream: Stream) -> list[Guess]:
+    """The guesses under the names that the stream's keys have, where the file spells these otherwise."""
+    free = [key for key in _keys(stream) if key not in {found.name for found in guesses}]
+    spelt = {_folded(found.name): found for found in guesses}
+    for key in free:
+        found = spelt.get(_folded(key))
+        if found is not None:
+            found.spec = {**found.spec, "source": found.name}
+            found.name = key
+    return list(guesses)
+
+
+def absent(guesses: Sequence[Guess], stream: Stream) -> Iterator[str]:
+    """What is to be put right about keys that are no columns of the file, before the stream can be read."""
+    known = {found.name for found in guesses} | {part.name for part in stream.partitions} | set(stream.add_columns)
+    for key in _keys(stream):
+        if key not in known:
+            is_primary = key in stream.primary_keys
+            setting = "primary_keys" if is_primary else "replication_key"
+            spare = "" if is_primary else "; it may be left out, for the bookmark is no value of a row"
+            yield f"no column is called {key}: change `{setting}` of {stream.name}{spare}"
+
+
+def _keys(stream: Stream) -> list[str]:
+    keys = [*stream.primary_keys, *([stream.replication_key] if stream.replication_key else [])]
+    return list(dict.fromkeys(keys))
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()
 
 
 @dataclass
@@ -169,7 +206,7 @@ def _about(ending: Ending, looks: Looks) -> str:
     return f"{looks.rows:,} rows of job {ids}" if ids else f"{looks.rows:,} rows"
 
 
-def proposal(guesses: Sequence[Guess], about: str, console: Console) -> Iterator[str]:
+def proposal(guesses: Sequence[Guess], about: str, console: Console, rows: int = 0) -> Iterator[str]:
     """The proposal as YAML, with what speaks for each type."""
     from tap_asyncreport.commands.guessing import scalar, spec_text
 
@@ -177,11 +214,11 @@ def proposal(guesses: Sequence[Guess], about: str, console: Console) -> Iterator
     width = min(60, max(map(len, declared), default=0))
     yield f"columns:  # from {about}"
     for line, found in zip(declared, guesses, strict=True):
-        yield f"{line:<{width}}  # {_evidence(found, console)}"
+        yield f"{line:<{width}}  # {_evidence(found, console, rows)}"
 
 
-def _evidence(found: Guess, console: Console) -> str:
-    parts = [f"{found.seen - found.nulls:,} of {found.seen:,}"]
+def _evidence(found: Guess, console: Console, rows: int) -> str:
+    parts = [f"{found.seen - found.nulls:,} of {max(found.seen, rows):,}"]
     parts += [found.sure] if found.sure else []
     parts += [found.note] if found.note else []
     examples = [_example(text, console) for text in found.examples]

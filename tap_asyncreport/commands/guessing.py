@@ -65,6 +65,8 @@ _FORMATS = (
     ("date-time", "%d/%m/%Y %H:%M", _SLASHED + _TIME), ("date-time", "%m/%d/%Y %H:%M", _SLASHED + _TIME),
     ("date-time", "%d.%m.%Y %H:%M:%S", _DOTTED + _TIME), ("date-time", "%d.%m.%Y %H:%M", _DOTTED + _TIME),
     ("date-time", "%Y/%m/%d %H:%M:%S", r"\d{4}/\d\d/\d\d" + _TIME),
+    ("date-time", "%d-%b-%Y %H:%M", _WORDY + _TIME), ("date-time", "%d-%b-%Y %H:%M:%S", _WORDY + _TIME),
+    ("date-time", "%d %b %Y %H:%M", _WORDY + _TIME), ("date-time", "%d %b %Y %H:%M:%S", _WORDY + _TIME),
 )  # fmt: skip
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.commands.curl import curl
 from tap_asyncreport.error_text import summary
-from tap_asyncreport.http.reply import json_of
+from tap_asyncreport.http.reply import json_of, text_of
 from tap_asyncreport.job import Job, JobEvent, JobEventKind
 from tap_asyncreport.reporting.words import brief, duration, size
+from tap_asyncreport.response import Response
 from tap_asyncreport.templates import to_json
-from tap_asyncreport.templates.lookup import path_like, spelt
+from tap_asyncreport.templates.suggestions import elsewhere, refusal
 
 if TYPE_CHECKING:
     from tap_asyncreport.commands.surroundings import Console
@@ -43,14 +44,15 @@ _SAID = {
 class Narrator:
     """Prints what happens, step by step; what a text gave is printed when it is new."""
 
-    def __init__(self, console: Console, stream: str, *, as_curl: bool = False) -> None:
+    def __init__(self, console: Console, stream: str, *, as_curl: bool = False, can_end: bool = True) -> None:
         self._console = console
         self._prefix = f"streams.{stream}."
         self._as_curl = as_curl
+        self._can_end = can_end
         self._step = ""
         self._under_way: str | None = None
         self._answered: Any = None
-        self._known: dict[tuple[str, str], str] = {}
+        self._known: set[tuple[str, str, str]] = set()
         self._fields: dict[str, Any] = {}
 
     # -- what it hears
@@ -62,21 +64,23 @@ class Narrator:
         if "authenticator" in parts or parts[0] in ("secrets", "headers", "add_columns"):
             return  # what it gives may be a secret that nobody has been told of yet
         text = self._value(sighting.value)
-        if self._known.get((key, str(sighting.source))) == text:
+        told = (key, str(sighting.source), text)
+        if told in self._known:
             return
-        self._known[key, str(sighting.source)] = text
+        self._known.add(told)
         step = _INDEX.sub("", parts[0])
         if step in STEPS and not sighting.found:
             self._turn_to(step)
         if sighting.found and sighting.value is None and (path := self._like(key)):
             text += f"; did you mean {path}?"
         label, verb = ("found", "gives") if sighting.found else ("template", "becomes")
-        self._row(label, f"{key.removeprefix(f'{self._step}.')}: {sighting.source} {verb} {text}")
+        self._row(label, f"{key.removeprefix(f'{self._step}.')}: {_on_a_line(str(sighting.source))} {verb} {text}")
 
     def _like(self, key: str) -> str | None:
         """Where the last answer has something like what an extractor looks for."""
-        path = path_like(self._answered, {"job_id": "id"}.get(key.rpartition(".")[2], key.partition(".")[0]))
-        return f"${spelt(path)}" if path else None
+        if self._answered is None or refusal(self._answered) is not None:
+            return None
+        return elsewhere(self._answered, {"job_id": "id"}.get(key.rpartition(".")[2], key.partition(".")[0]))
 
     def sent(self, exchange: Exchange) -> None:
         """A request goes out."""
@@ -91,7 +95,7 @@ class Narrator:
         """A request was answered, or came to nothing."""
         if self._under_way != exchange.request_line:
             self.sent(exchange)
-        self._under_way, self._answered = None, json_of(exchange.body) if exchange.body else None
+        self._under_way, self._answered = None, _answer_of(exchange)
         self._block("answer", list(self._answer(exchange)))
 
     def heard(self, event: JobEvent) -> None:
@@ -118,7 +122,8 @@ class Narrator:
         if job.id is None:
             self._console.line("the job is left at the API: its id is not known, see `creation_requester.job_id`")
             return
-        why = "it could not be ended, or the stream has no `abort_requester` and no `delete_requester`"
+        nothing = "the stream has no `abort_requester` and no `delete_requester`"
+        why = "it could not be ended" if self._can_end else nothing
         self._console.line(f"job {job.id} is left at the API: {why}")
 
     # -- how it is laid out
@@ -138,7 +143,7 @@ class Narrator:
 
     def _request(self, exchange: Exchange) -> Iterator[str]:
         """Headers that are new for this step, and the body."""
-        fields = {name: value for name, value in exchange.call.headers if name.lower() not in _QUIET_FIELDS}
+        fields = {name: value for name, value in exchange.call.headers if not _is_quiet(name, value)}
         if fields != self._fields.get(self._step):
             self._fields[self._step] = fields
             yield from (f"{name}: {value}" for name, value in fields.items())
@@ -170,5 +175,26 @@ class Narrator:
             return "nothing"
         text = value if isinstance(value, str) else to_json(value)
         text = self._console.shown(" ".join(text.split()) if "\n" in text else text)
-        return f"{text[:MOST_VALUE]}…" if len(text) > MOST_VALUE else text or '""'
+        return _cut(text) or '""'
 
+
+def _is_quiet(name: str, value: str) -> bool:
+    """Whether a header goes without saying; an `Accept` of the configuration's own does not."""
+    return name.lower() in _QUIET_FIELDS and not (name.lower() == "accept" and value != "*/*")
+
+
+def _on_a_line(source: str) -> str:
+    return _cut(" ".join(source.split())) if "\n" in source else source
+
+
+def _cut(text: str) -> str:
+    return f"{text[:MOST_VALUE]}…" if len(text) > MOST_VALUE else text
+
+
+def _answer_of(exchange: Exchange) -> Response | None:
+    """The answer as extractors saw it; of one that is shown in part, what is shown."""
+    if exchange.status_code is None:
+        return None
+    body = exchange.body or b""
+    text = text_of(body, exchange.headers.get("Content-Type"))
+    return Response(json_of(body), headers=exchange.headers, status_code=exchange.status_code, text=text)

@@ -68,7 +68,8 @@ def command(
     loaded = load_configuration(configs, telling)
     chosen = stream_named(loaded, stream)
     console = Console(telling.redactor)
-    narrator = Narrator(console, chosen.name, as_curl=as_curl)
+    can_end = chosen.abort_requester is not None or chosen.delete_requester is not None
+    narrator = Narrator(console, chosen.name, as_curl=as_curl, can_end=can_end)
     recorder = Recorder()
     rows = Rows(keep=limit, all_of_them=save is not None)
     rehearsal = Rehearsal(loaded, chosen, telling.redactor, narrator, observers=[recorder.add], seen=narrator.saw)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tap_asyncreport.config.nearest import nearest
 from tap_asyncreport.config.streams import Stream
 from tap_asyncreport.decoding import json_path, json_text
 from tap_asyncreport.decoding.casters import Caster, InnerCaster
@@ -13,6 +15,8 @@ from tap_asyncreport.decoding.dialect import other_delimiter
 from tap_asyncreport.decoding.fields import Field, declared_fields, undeclared
 from tap_asyncreport.decoding.source import Misfit, Observed, misfit
 from tap_asyncreport.errors import DecodeError, excerpt
+
+_SHOWN = 5  # columns of a table that are named
 
 
 @dataclass
@@ -62,6 +66,9 @@ class Columns:
         self.by_name = {field.name: field for field in self.declared or ()}
         self._sources = {json_path.first_key(field.source) for field in self.declared or ()}
         self.keys = list(keys)
+        self._primary_keys = stream.primary_keys
+        self._first_table: list[str] | None = None
+        self._told_apart = False
         self.unknown = unknown
         self._selected = selected
         self._needed = needed
@@ -142,6 +149,7 @@ class Columns:
 
     def layout(self, names: Sequence[str], kind: str, given: Given, head: str) -> Layout:
         """Where each column of a table with these names goes; raises DecodeError where it is not the report."""
+        self._compare(names)
         at = {name: number for number, name in enumerate(names)}
         taken: list[tuple[int, Caster | InnerCaster]] = []
         constants: list[tuple[str, str]] = []
@@ -166,6 +174,19 @@ class Columns:
             if self.wanted(name) and not (name in given.partition and name not in given.values and self._has(name, at))
         ]
         return Layout(taken, constants)
+
+    def _compare(self, names: Sequence[str]) -> None:
+        """Says once when a table has hardly a column of those before it: most likely it is another table."""
+        first = self._first_table = self._first_table or list(names)
+        shared = len(set(first) & set(names))
+        if self._told_apart or 2 * shared >= min(len(first), len(names)):
+            return
+        self._told_apart = True
+        one, other = (", ".join(map(repr, table[:_SHOWN])) for table in (first, names))
+        self._warn(
+            f"tables with different columns are read as one: one has {one}, another {other}; where only one of them is "
+            "meant, see `decode.members` and `download_target_extractor`"
+        )
 
     def _cell_caster(self, of: Field) -> Caster | InnerCaster:
         """The caster for a table's cells; a path that goes on below the column looks into the JSON of each cell."""
@@ -210,6 +231,21 @@ class Columns:
         return DecodeError(
             f"the key column {key!r} is not in the file; its columns are: {excerpt(seen, 300)}",
             excerpt=excerpt(head),
-            hint=other_delimiter(names)
-            or "an error page? else see `decode.header`, `decode.records` and the column's `source`",
+            hint=other_delimiter(names) or self._key_hint(key, names),
         )
+
+    def _key_hint(self, key: str, names: Sequence[str]) -> str:
+        """What to write for a key column that the file calls otherwise, or does not have."""
+        of = self.by_name.get(key)
+        if of is not None and of.source != key:
+            near = nearest(of.source, names)
+            meant = f"is it `{near}`? " if near else ""
+            return f"`columns.{key}.source`: {meant}else an error page? see `decode.header` and `decode.records`"
+        setting = "primary_keys" if key in self._primary_keys else "replication_key"
+        near = nearest(key, names)
+        if near is not None:
+            source = near if near.isidentifier() else json.dumps(near, ensure_ascii=False)
+            column = f"columns: {{{key}: {{type: string, source: {source}}}}}"
+            return f"`{setting}`: is it `{near}`? write that, or `{column}`"
+        spare = ", which may be left out, for the bookmark is no value of a row" if setting == "replication_key" else ""
+        return f"see `{setting}`{spare}; or is it an error page? else see `decode.header` and `decode.records`"

@@ -70,7 +70,8 @@ class Setup:
         """The error for positional rows whose names are nowhere."""
         return DecodeError(
             f"`decode.fields` finds no column names: {self.decode.fields}",
-            hint="it looks at the polling answer, then at the file",
+            hint="`decode.fields` looks at the polling answer, then at the file; where a page without them has no rows "
+            "yet, a rule with `means: empty` in `download_retriever.responses` says so",
         )
 
 

@@ -13,6 +13,7 @@ from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, Page, pages
 from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.response import Response
+from tap_asyncreport.templates.suggestions import missing, refusal
 from tap_asyncreport.templates.text import as_text
 
 if TYPE_CHECKING:
@@ -170,8 +171,18 @@ class CreationRequester:
         )
         return answer.outcome(means=Means.BUSY, error=error, counts=True)
 
+    def _id_hint(self, response: Response) -> str:
+        rule = refusal(response)
+        if rule is not None:
+            return (
+                "`creation_requester.responses`: if this is a refusal, say what it means (retry, busy, fail …), for "
+                f"example by the rule {rule}; else check `creation_requester.job_id`"
+            )
+        found = missing(response, "creation_requester.job_id", "id")
+        return f"{found}; if this is a refusal, say so in `creation_requester.responses`"
+
     def _no_id(self, answer: Answer) -> Any:
         return answer.complaint(
             f"creating the job: the answer ({answer.response.status_code}) holds no job id at {self._id_source}",
-            hint="check `creation_requester.job_id`; where this is a refusal, say so in `creation_requester.responses`",
+            hint=self._id_hint(answer.response),
         )

@@ -22,7 +22,7 @@ from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.lifecycle.status_words import combined, flattened, shown, words_to_add
 from tap_asyncreport.response import Response
-from tap_asyncreport.templates.lookup import path_like, spelt
+from tap_asyncreport.templates.suggestions import missing
 from tap_asyncreport.templates.text import to_json
 
 if TYPE_CHECKING:
@@ -238,9 +238,7 @@ class PollingRequester:
     def _unknown(self, seen: _Seen, job: Job, word: str) -> JobError:
         if not word:
             message = f"the answer holds no status at {self._status.extractor}"
-            path = path_like(seen.response, "status")
-            hint = f"set `status.extractor: ${spelt(path)}`, if that is it" if path else "check `status.extractor`"
-            return self._complaint(seen, job, message, hint)
+            return self._complaint(seen, job, message, missing(seen.response, "status.extractor", "status"))
         known, line = words_to_add(self._status, word)
         message = f"the status {word!r} is not known; known are {known}"
         hint = f"say what it means under `status.mapping`, for example `{line}`; or set `status.unknown: running`"

@@ -14,6 +14,7 @@ from tap_asyncreport.templates.limits import TooMuch
 from tap_asyncreport.templates.lookup import kind_of, known_names, look_up, path_like, spelt
 from tap_asyncreport.templates.names import Path
 from tap_asyncreport.templates.sandbox import Closed, UnknownName
+from tap_asyncreport.templates.suggestions import refusal
 from tap_asyncreport.templates.text import NullFound
 
 _BUILT_IN = ("dict", "namespace", "range")
@@ -61,8 +62,14 @@ def _unknown(error: UnknownName, chains: Iterable[Path], scope: Mapping[str, Any
         hint = f"pick one: `{_dotted(label)}[0]`" if isinstance(error.holder, list) and error.holder else None
         return Fault(f"`{_dotted(label)}` is {kind_of(error.holder)}; it has no `{error.name}`", hint)
     said = f"`{_dotted(label)}` has {_listed(names)}; there is no `{error.name}`"
-    meant = _meant(error.name, names) or _elsewhere(label, error.holder, str(error.name))
+    meant = _refused(error.holder) or _meant(error.name, names) or _elsewhere(label, error.holder, str(error.name))
     return Fault(said, meant, label[0] if isinstance(scope.get(label[0]), Response) else None)
+
+
+def _refused(holder: Any) -> str | None:
+    """A rule, where what was taken for an answer looks like a refusal."""
+    rule = refusal(holder) if isinstance(holder, Response) else None
+    return rule and f"if the answer is a refusal, a rule in the `responses` of its step says so, for example {rule}"
 
 
 def _elsewhere(label: Path, holder: Any, name: str) -> str | None:
