@@ -178,7 +178,7 @@ class Narrator:
         return _cut(text) or '""'
 
 
-def _is_quiet(name: str, value: str) -> bool:
+def _is_quiet(name: str, value: str | None) -> bool:
     """Whether a header goes without saying; an `Accept` of the configuration's own does not."""
     return name.lower() in _QUIET_FIELDS and not (name.lower() == "accept" and value != "*/*")
 
