@@ -242,10 +242,13 @@ def _jobs(report: Report) -> Html:
             tabindex=0,
             aria_label="Lanes of all jobs",
         ),
-        tag(
-            "div", id="lane-details", class_="details", role="region", aria_live="polite", aria_label="The chosen lane"
-        ),
+        _chosen_lane() if report["lanes"] else None,
     )
+
+
+def _chosen_lane() -> Html:
+    told = {"aria_live": "polite", "aria_label": "The chosen lane"}
+    return tag("div", id="lane-details", class_="details", role="region", **told)
 
 
 def _filters(report: Report) -> Html:
