@@ -42,30 +42,32 @@ max_concurrent_jobs: 4            # jobs alive at the API at once
 
 streams:
   - name: orders
-    primary_keys: [order_id]
+    primary_keys: [order_id]      # columns of the file, as it spells them
 
     # One job for each day. Leave it out where the API always exports everything.
-    # replication_key: date
+    # replication_key: date       # a column too; without one the bookmark is kept all the same
     # incremental: {{step: 1d, format: date, end_is: inclusive, lookback: 3d}}
 
     # Creates the job. Later steps see its answer as creation_response.
     creation_requester:
       request: POST /exports
       # json: {{type: orders, from: "{{{{ window.start }}}}", to: "{{{{ window.end }}}}"}}
-      # job_id: $.id              # where the answer holds the job's id
+      # job_id: $.id              # where the answer holds the job's id; or "{{{{ response.headers.location }}}}"
+      # responses:                # a refusal that comes as 200, or a limit that is no failure
+      #   - {{json: {{$.code: 40100}}, means: retry}}
 
     # Asks until the status is final. Later steps see the last answer as polling_response.
-    polling_requester: GET /exports/{{{{ creation_response.id }}}}
+    polling_requester: GET /exports/{{{{ job.id }}}}
     # status:
     #   extractor: $.status       # where the status stands
-    #   mapping: {{completed: [DONE], failed: [FATAL]}}   # the usual words are known
+    #   mapping: {{running: [QUEUING], failed: [FAILED, CANCELED]}}   # the usual words are known
 
     # Fetches the file. Of several: download_target_extractor: $.files[*].url, and GET {{{{ download_target }}}}
     download_retriever: GET {{{{ polling_response.url }}}}
 
     # What becomes of a job that failed or is not wanted any more, and of every job at the end.
-    # abort_requester: POST /exports/{{{{ creation_response.id }}}}/cancel
-    delete_requester: DELETE /exports/{{{{ creation_response.id }}}}
+    # abort_requester: POST /exports/{{{{ job.id }}}}/cancel
+    # delete_requester: DELETE /exports/{{{{ job.id }}}}
 
     # jobs: {{poll_interval: 5s, timeout: 1h, max_attempts: 3}}
     # columns: {{order_id: string, date: date, amount: decimal}}
