@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import UTC, datetime, timedelta
 
+from tap_asyncreport.config.patterns import window_format
 from tap_asyncreport.zones import EPOCH
 
-WORDS = ("date", "iso", "epoch", "epoch_ms")
 _SECOND = timedelta(seconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
 _FIELD = re.compile(r"%(?:%|[-_0^#]?[EO]?([A-Za-z+]))")
@@ -33,11 +32,7 @@ class WindowFormat:
     """
 
     def __init__(self, pattern: str, granularity: timedelta = _SECOND, *, is_utc: bool = True) -> None:
-        if pattern not in WORDS and "%" not in pattern:
-            near = difflib.get_close_matches(pattern, WORDS, 1)
-            known = f"{', '.join(WORDS)} or a strftime pattern such as %Y-%m-%d"
-            raise ValueError(f"{pattern!r} is no format; write {near[0] if near else known}")
-        self._pattern = pattern
+        self._pattern = window_format(pattern)
         self._granularity = granularity
         self._is_utc = is_utc
         fields = {field[1] for field in _FIELD.finditer(pattern)}

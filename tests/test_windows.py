@@ -308,7 +308,6 @@ def test_what_is_left_out_is_said(
         ({"timezone": "Europe/Berln"}, "incremental.timezone", "'Europe/Berln' is no time zone"),
         ({"timezone": "../etc/passwd"}, "incremental.timezone", "'../etc/passwd' is no time zone"),
         ({"timezone": ""}, "incremental.timezone", "'' is no time zone"),
-        ({"format": "datee"}, "incremental.format", "'datee' is no format; write date"),
         ({"step": "0"}, "incremental.step", "step is 0, so no window would ever end"),
         ({"step": "6h"}, "incremental.step", "step 6h is not a whole number of the granularity, 1d"),
         ({"step": "36h"}, "incremental.step", "step 36h is not a whole number of the granularity, 1d"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from tap_asyncreport.config.patterns import column_format
 from tap_asyncreport.config.requesters import Extractor
 from tap_asyncreport.config.values import ByteSize, Model, Renders, kind_of
 
@@ -21,7 +22,7 @@ class Column(Model):
     null_values: list[str] | None = Field(
         None, description="Texts that are null; default `decode.null_values`.", examples=[["", "--"]]
     )
-    format: str | None = Field(
+    format: Annotated[str, AfterValidator(column_format)] | None = Field(
         None, description="strptime pattern of dates and date-times, or `epoch`, `epoch_ms`.", examples=["%d/%m/%Y"]
     )
     decimal_mark: str = Field(
@@ -80,7 +81,7 @@ class Decode(Model):
         None, description="Column names where rows are positional.", examples=[["date", "clicks"]]
     )
     explode: Explode | None = Field(None, description="Nested or columnar data to rows.", examples=[{"path": "$.days"}])
-    delimiter: str | None = Field(None, min_length=1, description="Field separator.", examples=[";"])
+    delimiter: str | None = Field(None, min_length=1, description="Field separator, of one character or several.", examples=[";"])
     quote_char: str | None = Field('"', max_length=1, description="Quote; null turns quoting off.", examples=["'"])
     escape_char: str | None = Field(None, max_length=1, description="Escape.", examples=["\\"])
     header: HeaderAt = Field("first", description="Where the column names stand.", examples=[{"match": ["Date"]}])

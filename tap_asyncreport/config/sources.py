@@ -127,6 +127,11 @@ class Sources:
                     return place if place.file is not None else None
         return None
 
+    @property
+    def files(self) -> list[str]:
+        """The files in which anything of the configuration was written."""
+        return list(dict.fromkeys(place.file for _, place in _walk(self._tree, "") if place.file and place.line))
+
     def at(self, keys: Keys) -> Place:
         """The place of a path of keys and indices, or of the deepest part of it that was written."""
         tree = self._tree

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from tap_asyncreport.config.decoding import Column, Decode, Expect, Explode, Header
+from tap_asyncreport.config.patterns import window_format
 from tap_asyncreport.config.requesters import (
     CreationRequester,
     DownloadRetriever,
@@ -75,7 +76,7 @@ class Incremental(Model):
     end_is: Literal["exclusive", "inclusive"] = Field(
         "exclusive", description="How `window.end` is rendered.", examples=["inclusive"]
     )
-    format: str = Field(
+    format: Annotated[str, AfterValidator(window_format)] = Field(
         "iso",
         description="How `window.start` and `window.end` render: a strftime pattern, `date`, `iso`, `epoch`, `epoch_ms`.",
         examples=["date"],

@@ -13,7 +13,7 @@ from tap_asyncreport.config.text import BadSyntax, FileText
 from tap_asyncreport.config.yaml_traps import QUOTES, quoted, syntax_fault
 from tap_asyncreport.errors import Problem
 
-_PLAIN = "plain"
+PLAIN = "plain"
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?(?:(?<=[0-9])\.|\.[0-9]+|(?<=[0-9])(?=[eE]))[0-9]*(?:[eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Any] = {
@@ -36,7 +36,7 @@ def read_yaml(file: FileText) -> tuple[Located, list[Problem]]:
     Only `true`, `false`, `null`, `~` and numbers are more than text: dates, `NO`, `1:30` and `012` stay as written.
     """
     try:
-        node = yaml.compose(file.text.translate(_HIDDEN), _loader())
+        node = yaml.compose(file.text.translate(_HIDDEN), loader())
     except yaml.YAMLError as error:
         raise syntax_fault(file, error) from None
     except RecursionError:
@@ -47,13 +47,13 @@ def read_yaml(file: FileText) -> tuple[Located, list[Problem]]:
     return builder.build(node, builder.place(node)), builder.problems
 
 
-def _loader() -> Any:
+def loader() -> Any:
     """What composes nodes: libyaml where it is built in, else the slower one; neither resolves a scalar."""
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class Plain(base):  # type: ignore[misc]
         def resolve(self, _kind: Any, _value: Any, _implicit: Any) -> str:
-            return _PLAIN
+            return PLAIN
 
         def descend_resolver(self, _parent: Any, _index: Any) -> None: ...
 
@@ -79,7 +79,7 @@ class _Builder:
         self._nodes += 1
         if self._nodes > _MOST_NODES:
             raise BadSyntax(self._problem(node, f"it holds more than {_MOST_NODES} values"))
-        if node.tag != _PLAIN and node.tag not in _TAGS and node.tag != "!":
+        if node.tag != PLAIN and node.tag not in _TAGS and node.tag != "!":
             self.problems.append(
                 self._problem(node, "tags have no meaning here", "leave out the word that begins with `!`")
             )
@@ -98,7 +98,7 @@ class _Builder:
         return self._file.problem(node.start_mark.index, message, hint, key)
 
     def _list(self, node: Any) -> list[Located]:
-        return [self._under(_name_of(item) or str(n), item, self.place(item)) for n, item in enumerate(node.value)]
+        return [self._under(node_name(item) or str(n), item, self.place(item)) for n, item in enumerate(node.value)]
 
     def _under(self, key: str, node: Any, place: Place) -> Located:
         self._keys.append(key)
@@ -148,7 +148,7 @@ class _Builder:
         return text if node.style or node.tag in (_TEXT_TAG, "!") else core_scalar(text)
 
 
-def _name_of(node: Any) -> str | None:
+def node_name(node: Any) -> str | None:
     """The `name` of a list's item, by which it goes in messages."""
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     return next((value.value for key, value in pairs if key.value == "name" and value.value), None)

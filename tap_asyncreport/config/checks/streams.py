@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -180,7 +179,7 @@ def _decoding(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
     keys = (*stream.keys, "decode")
     if decode.encoding is not None:
         try:
-            codecs.lookup(decode.encoding)
+            b"x".decode(decode.encoding, "ignore")  # a codec that is none of text, such as base64, is refused too
         except (LookupError, ValueError):
             yield draft.teller.at(
                 (*keys, "encoding"), f"there is no encoding `{decode.encoding}`", "for example utf-8, cp1252"
