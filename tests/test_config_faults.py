@@ -218,3 +218,23 @@ def test_faults_of_a_definition_and_of_what_lies_over_it_are_told_together() -> 
 @pytest.mark.promise(28)
 def test_faults_of_the_environment_name_their_variables() -> None:
     assert TOLD_OF_ENVIRONMENT == told("", ENVIRONMENT)
+
+
+@pytest.mark.promise(28)
+def test_what_stands_on_the_wrong_level_is_not_missing_as_well() -> None:
+    """Keys that are indented too little are told with the key that they belong to, and once."""
+    Path("tap.yaml").write_text(
+        "base_url: https://api.example.com\nauthenticator:\ntype: bearer\ntoken: x\nstreams:\n- name: orders\n"
+        "creation_requester: POST /x\npolling_requester: GET /x\ndownload_retriever: GET /y\n"
+    )
+    assert [
+        "tap.yaml:3:1: type: there is no such key",
+        "    try: `type` stands under `authenticator`",
+        "tap.yaml:4:1: token: there is no such key",
+        "    try: `token` stands under `authenticator`",
+        *(
+            line
+            for number, key in enumerate(("creation_requester", "polling_requester", "download_retriever"), 7)
+            for line in (f"tap.yaml:{number}:1: {key}: there is no such key", f"    try: `{key}` stands under `streams`")
+        ),
+    ] == told("tap.yaml").splitlines()

@@ -19,7 +19,7 @@ class Level(NamedTuple):
 
     keys: Keys
     models: Sequence[type[Model]]
-    value: Any
+    value: Mapping[str, Any]
 
 
 class Meant(NamedTuple):
@@ -42,7 +42,7 @@ def meant_key(key: str, levels: Sequence[Level]) -> Meant:
     inside = list(_inside(key, here))
     if inside:
         listed = " or ".join(f"`{name}`" for name in inside)
-        return Meant(f"`{key}` stands under {listed}", (*here.keys, inside[0], key))
+        return Meant(f"`{key}` stands under {listed}", (*here.keys, *_last_of(here, inside[0]), key))
     for under, level in pairwise(levels):
         if any(key in fields(model) for model in level.models):
             return Meant(f"`{key}` stands beside `{_section(under.keys)}`, not in it", (*level.keys, key))
@@ -57,8 +57,15 @@ def _inside(key: str, here: Level) -> Iterator[str]:
     """The keys here under which it may stand: those that are written where any is."""
     names = [name for model in here.models for name in fields(model) if key in set(_under(model, name))]
     names = list(dict.fromkeys(names))
-    written = [name for name in names if isinstance(here.value, Mapping) and name in here.value]
-    yield from (written or names)[:_MOST_PLACES]
+    written = [name for name in names if name in here.value]
+    empty = [name for name in written if here.value[name] is None]  # what is under it is not indented
+    yield from (empty or written or names)[:_MOST_PLACES]
+
+
+def _last_of(here: Level, name: str) -> Keys:
+    """The key, and its last item where it holds a list."""
+    value = here.value.get(name)
+    return (name, len(value) - 1) if isinstance(value, list) and value else (name,)
 
 
 def _under(model: type[Model], name: str) -> Iterator[str]:
