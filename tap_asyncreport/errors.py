@@ -32,6 +32,13 @@ def excerpt(text: str | bytes | None, limit: int = EXCERPT_CHARACTERS) -> str | 
     return text if len(text) <= limit else text[:limit] + "…"
 
 
+def piece(data: str | bytes, start: int, end: int) -> str:
+    """A part of a text, or of bytes as Python writes them; a mark says that it was cut, lest half a secret be seen."""
+    start = max(0, start)
+    shown = data[start:end] if isinstance(data, str) else repr(bytes(data[start:end]))
+    return f"{'…' if start else ''}{shown}{'…' if end < len(data) else ''}"
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """Which piece of work an error is about; what is not known is None."""

@@ -50,7 +50,22 @@ class Telling:
 
     def text(self, error: TapError) -> str:
         """The error as it is shown: redacted before it is laid out, and once more after."""
-        return self.redactor.redact(render(self._clean(error), self.sources))
+        return self.redactor.redact(render(self.clean(error), self.sources))
+
+    def clean(self, error: TapError) -> TapError:
+        """The same error without secrets, so that no line break of ours hides one from the redactor."""
+        redact = self.redactor.redact
+        if isinstance(error, ConfigurationError):
+            error.problems = [
+                replace(problem, message=redact(problem.message), hint=problem.hint and redact(problem.hint))
+                for problem in error.problems
+            ]
+        error.message = redact(error.message)
+        error.hint = error.hint and redact(error.hint)
+        if isinstance(error, ReportError):
+            error.excerpt = error.excerpt and redact(error.excerpt)
+        error.args = (error.message,)  # what `str` says of it
+        return error
 
     def run(self, do: Callable[[], object]) -> int:
         """Does it, and returns the exit code; what is raised is told on stderr."""
@@ -83,20 +98,6 @@ class Telling:
             return end.code or 0
         sys.stderr.write(self.redactor.redact(f"{end.code}\n"))
         return 1
-
-    def _clean(self, error: TapError) -> TapError:
-        """The same error without secrets, so that no line break of ours hides one from the redactor."""
-        redact = self.redactor.redact
-        if isinstance(error, ConfigurationError):
-            error.problems = [
-                replace(problem, message=redact(problem.message), hint=problem.hint and redact(problem.hint))
-                for problem in error.problems
-            ]
-        error.message = redact(error.message)
-        error.hint = error.hint and redact(error.hint)
-        if isinstance(error, ReportError):
-            error.excerpt = error.excerpt and redact(error.excerpt)
-        return error
 
 
 def _unexpected(error: BaseException) -> str:

@@ -16,6 +16,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from urllib.parse import quote, quote_plus, unquote
 from xml.sax.saxutils import escape, quoteattr
 
@@ -205,6 +206,16 @@ PUBLIC = frozenset(part for mark in _MARKS for bare in _bare(mark) for part in _
 
 def leaks(text: str, secret: str) -> list[str]:
     """The parts of a secret that can be found in a text, whatever was done to it."""
+    return leaked(text, {"": secret}).get("", [])
+
+
+def leaked(text: str, secrets: Mapping[str, str]) -> dict[str, list[str]]:
+    """The parts of each secret that can be found in a text, by the secret's name."""
+    there = {part for view in _views(text) for bare in _bare(view) for part in _parts(bare)}
+    return {name: sorted(found) for name, secret in secrets.items() if (found := there & _parts_of(secret))}
+
+
+@cache
+def _parts_of(secret: str) -> frozenset[str]:
     spelt = (secret, secret.encode().decode("latin-1"))
-    parts = {part for each in spelt for bare in _bare(each) for part in _parts(bare)} - PUBLIC
-    return sorted({part for view in _views(text) for bare in _bare(view) for part in _parts(bare) & parts})
+    return frozenset(part for each in spelt for bare in _bare(each) for part in _parts(bare)) - PUBLIC

@@ -7,16 +7,18 @@ import html
 import io
 import json
 import logging
+import logging.handlers
 import sys
 import threading
 from urllib.parse import quote, quote_plus
 
 import pytest
+from canaries import leaks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_asyncreport.http.redaction import Redactor
-from tap_asyncreport.http.guard import guard_logging
+from tap_asyncreport.http.guard import RecordCleaning, guard_logging
 from tap_asyncreport.http.urls import origin_of
 
 SECRET = 'p&s/w0rd +"ü\\é\n%~=<x>'
@@ -304,3 +306,45 @@ def test_the_guard_can_be_set_twice_and_taken_off():
     assert formatter is handler.formatter
     assert sys.excepthook is not None
     logger.removeHandler(handler)
+
+
+@pytest.mark.promise(26)
+def test_handlers_that_write_no_formatted_line_get_records_without_secrets():
+    """Those that send records on, and those that lay out tracebacks themselves, as rich does."""
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    class Sending(logging.Handler):
+        def emit(self, record):
+            sent.append(dict(record.__dict__))
+
+    sent, out = [], io.StringIO()
+    rich = RichHandler(console=Console(file=out, width=200), rich_tracebacks=True, tracebacks_show_locals=True)
+    logger = logging.getLogger("tap_asyncreport.test.handlers")
+    handlers = (Sending(), logging.handlers.MemoryHandler(100, target=rich), rich)
+    for handler in handlers:
+        logger.addHandler(handler)
+    with guard_logging(Redactor(["tok-123456-long-enough"])):
+        try:
+            raise ValueError("tok-123456-long-enough")
+        except ValueError:
+            logger.exception("with %s", "tok-123456-long-enough", extra={"job_id": {"a": "tok-123456-long-enough"}})
+        handlers[1].flush()
+    for handler in handlers:
+        logger.removeHandler(handler)
+    assert [] == leaks(repr(sent) + out.getvalue(), "tok-123456-long-enough")
+    assert ("with ***", {"a": "***"}) == (sent[0]["msg"], sent[0]["job_id"])
+    assert out.getvalue().count("ValueError: ***") == 2
+
+
+def test_a_record_without_secrets_is_handed_on_as_it_is():
+    point = object()
+    record = logging.makeLogRecord({"msg": "METRIC: %s", "args": (point,), "tags": {"a": 1}})
+    assert RecordCleaning(Redactor(["tok-123456"])).filter(record)
+    assert ("METRIC: %s", (point,), {"a": 1}) == (record.msg, record.args, record.tags)
+
+
+@pytest.mark.promise(26)
+@pytest.mark.parametrize("value", ["sid=abcdefgh; Path=/; HttpOnly", "sid=abcdefgh", "Bearer abcdefgh=", "abcdefgh"])
+def test_what_a_header_of_credentials_holds_is_never_shown(value):
+    assert "abcdefgh" not in Redactor().veil(value)

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.commands.bench import Bench, Equipment, bench
 from tap_asyncreport.dagster.parts import key_of
+from tap_asyncreport.errors import TapError
+from tap_asyncreport.http.guard import guard_logging
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.partition_lists import partitions_of
+from tap_asyncreport.telling import Telling
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.loading import Loaded
@@ -29,9 +32,22 @@ def configured_values(loaded: Loaded, stream: Stream) -> list[dict[str, Any]] | 
 
 
 def listed_values(loaded: Loaded, stream: Stream, records: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
-    """The stream's partitions as the API lists them now; `records` has, by stream, what its records name."""
-    redactor = Redactor()
-    redactor.add(loaded.settings.secrets)
+    """The stream's partitions as the API lists them now; `records` has, by stream, what its records name.
+
+    Raises TapError, without secrets.
+    """
+    telling = Telling()
+    telling.redactor.add(loaded.settings.secrets)
+    try:
+        with guard_logging(telling.redactor):
+            return _listed(loaded, stream, records, telling.redactor)
+    except TapError as error:
+        raise telling.clean(error) from None
+
+
+def _listed(
+    loaded: Loaded, stream: Stream, records: Mapping[str, Iterable[Any]], redactor: Redactor
+) -> list[dict[str, Any]]:
     with bench(loaded, redactor) as made:
         works = {each.name: made.add(each) for each in loaded.settings.streams}
         made.read_state({})

@@ -15,7 +15,7 @@ from typing import IO
 
 from tap_asyncreport.config.decoding import Decode
 from tap_asyncreport.decoding.source import Source
-from tap_asyncreport.errors import DecodeError, TransferError
+from tap_asyncreport.errors import DecodeError, TransferError, piece
 
 READ_BYTES = 128 * 1024
 GZIP = b"\x1f\x8b"
@@ -168,7 +168,7 @@ def _next_gzip_member(rest: bytes, blocks: Iterator[bytes]) -> bytes:
     if len(rest) == 1:
         rest += next(blocks, b"")
     if rest and not rest.startswith(GZIP):
-        raise TransferError(f"after the gzip data stands something else: {rest[:20]!r}")
+        raise TransferError(f"after the gzip data stands something else: {piece(rest, 0, 20)}")
     return rest
 
 

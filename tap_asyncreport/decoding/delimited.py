@@ -11,7 +11,7 @@ from itertools import accumulate, chain, compress
 from tap_asyncreport.config.decoding import Decode, Header
 from tap_asyncreport.decoding.dialect import Dialect, Incomplete, line_ends, other_delimiter, physical_lines
 from tap_asyncreport.decoding.source import LARGEST_RECORD
-from tap_asyncreport.errors import DecodeError, excerpt
+from tap_asyncreport.errors import EXCERPT_CHARACTERS, DecodeError, excerpt
 
 _PREAMBLE_CHARACTERS = 1024 * 1024
 _CUT_STEPS = 1000
@@ -63,7 +63,7 @@ class Delimited:
         if len(self._pending) > max(LARGEST_RECORD, 2 * self._dialect.max_field):
             raise DecodeError(
                 f"line {self._line}: a row is longer than {LARGEST_RECORD} characters",
-                excerpt=excerpt(self._pending[:500]),
+                excerpt=excerpt(self._pending[: EXCERPT_CHARACTERS + 1]),
                 hint="is it a table? see `decode.format`",
             )
         return self._fill(len(self._pending) + 1)
@@ -124,7 +124,7 @@ class Delimited:
     def _match(self, wanted: Sequence[str]) -> list[str]:
         start, skipped = None, 0
         while self._pending or self._fill():
-            start = self._pending[:500] if start is None else start
+            start = self._pending[: EXCERPT_CHARACTERS + 1] if start is None else start
             try:
                 row, used = self._first(_PREAMBLE_CHARACTERS)
             except (Incomplete, csv.Error):

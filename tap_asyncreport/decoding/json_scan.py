@@ -11,7 +11,7 @@ import msgspec
 from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.json_path import Step, Wild
 from tap_asyncreport.decoding.source import LARGEST_RECORD
-from tap_asyncreport.errors import DecodeError, excerpt
+from tap_asyncreport.errors import DecodeError, excerpt, piece
 
 BLOCK_BYTES = 256 * 1024
 _SMALL_LIST = 32 * 1024
@@ -91,8 +91,14 @@ class Cursor:
     def _cut_short(self) -> DecodeError:
         return DecodeError(
             f"the JSON text ends in the middle, after byte {self._done + len(self._buffer)}",
-            excerpt=excerpt(self._buffer[-200:]),
+            excerpt=self._near(len(self._buffer) - 200, len(self._buffer)),
         )
+
+    def _near(self, start: int, end: int) -> str | None:
+        """A part of what is at hand, and whether something was cut off from it."""
+        start = max(0, start)
+        text = self._buffer[start:end].decode("utf-8", "backslashreplace")
+        return excerpt(f"{'…' if start or self._done else ''}{text}{'…' if end < len(self._buffer) else ''}")
 
     def peek(self) -> bytes:
         """The next byte that is not blank; nothing at the end."""
@@ -113,7 +119,7 @@ class Cursor:
             wanted = " or ".join(repr(chr(one)) for one in expected)
             raise DecodeError(
                 f"byte {self._done + self._at}: {byte.decode('latin-1')!r} where JSON has {wanted}",
-                excerpt=excerpt(self._buffer[max(0, self._at - 100) : self._at + 100]),
+                excerpt=self._near(self._at - 100, self._at + 100),
             )
         self._at += 1
         return byte
@@ -129,7 +135,7 @@ class Cursor:
         try:
             return str(json_text.parse(text))
         except ValueError:
-            raise DecodeError(f"{text[:100]} is not a JSON string") from None
+            raise DecodeError(f"{piece(text, 0, 100)} is not a JSON string") from None
 
     def value(self) -> bytes:
         """The text of the next value, used up."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tap_asyncreport.config.decoding import Decode
 from tap_asyncreport.decoding.compression import ByteStream
 from tap_asyncreport.decoding.source import Observed
-from tap_asyncreport.errors import DecodeError
+from tap_asyncreport.errors import DecodeError, piece
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -39,7 +39,7 @@ def encoding_of(stream: ByteStream, decode: Decode, charset: str | None) -> tupl
         guess = "utf-16-le" if odd > even else "utf-16-be"
         raise DecodeError(
             "every other byte is NUL: this is UTF-16 or UTF-32 without a byte order mark",
-            excerpt=repr(head[:40]),
+            excerpt=piece(head, 0, 40),
             hint=f"set `decode.encoding`, for example to {guess}",
         )
     return "utf-8", 0
@@ -86,10 +86,9 @@ def texts(stream: ByteStream, decode: Decode, charset: str | None, observed: Obs
 
 def _undecodable(error: UnicodeDecodeError, codec: str, before: int) -> DecodeError:
     seen = error.object[error.start : error.end][:8]
-    context = error.object[max(0, error.start - 40) : error.start + 40]
     return DecodeError(
         f"byte {before + error.start}: {bytes(seen)!r} is not {codec} ({error.reason})",
-        excerpt=repr(bytes(context)),
+        excerpt=piece(error.object, error.start - 40, error.start + 40),
         hint="set `decode.encoding` to the encoding the API uses, for example cp1252",
     )
 

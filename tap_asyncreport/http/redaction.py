@@ -14,6 +14,7 @@ from tap_asyncreport.secrecy.hiding import Hiding
 HIDDEN = "***"
 CUT = "…"
 _EXCERPT_SOURCE = 16 * 1024
+_SCHEME = re.compile(r"[^\s=]*[ =]")
 _URL_WITH_QUERY = re.compile(
     r"""(https?:(?:\\?/){2}[^\s"'<>?#\\]*(?:\\/[^\s"'<>?#\\]*)*)\?(?!…)([^\s"'<>\\]|\\(?=[u/]))+""", re.IGNORECASE
 )
@@ -51,10 +52,8 @@ class Redactor:
 
     def veil(self, value: str) -> str:
         """What is shown of a header that holds nothing but credentials: the scheme, or the name of a cookie."""
-        for mark in (" ", "="):
-            if mark in value:
-                return value.partition(mark)[0] + mark + HIDDEN
-        return HIDDEN
+        shown = _SCHEME.match(value)
+        return f"{shown[0]}{HIDDEN}" if shown else HIDDEN
 
     def mark(self, secret: str) -> str:  # noqa: ARG002
         """What stands in the place of a secret, which is given as it was spelt."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from http.cookiejar import Cookie
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -26,6 +27,8 @@ from tap_asyncreport.http.redirects import HARMLESS, MOST_REDIRECTS, Hop
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.urls import Url, is_absolute, join_path, origin_of, parse, with_params
 from tap_asyncreport.http.wire import Wire
+from tap_asyncreport.secrecy.needles import PART
+from tap_asyncreport.secrecy.values import LIKELY_SECRET
 from tap_asyncreport.templates.text import as_text
 
 if TYPE_CHECKING:
@@ -194,8 +197,9 @@ class Http:
             error.message = self.redactor.redact(error.message)
             watch.done(None, error)
             raise
-        if hop.own:
+        if hop.own and "Set-Cookie" in raw.headers:
             extract_cookies_to_jar(self._cookies, _for_cookies(outgoing), raw)  # type: ignore[no-untyped-call]
+            self.redactor.add([cookie.value for cookie in self._cookies if _is_secret(cookie)])
         return Reply(
             raw, url=str(url), request_line=watch.request_line, server=str(url.origin), token=token, done=watch.done,
             confidential=call.confidential,
@@ -273,6 +277,12 @@ def _let_go(reply: Reply) -> None:
         except NetworkError:
             return
     reply.close()
+
+
+def _is_secret(cookie: Cookie) -> bool:
+    """Whether a cookie may be what a session is known by, rather than a setting."""
+    hidden_from_scripts = any(cookie.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
+    return len(cookie.value or "") >= (PART if hidden_from_scripts else LIKELY_SECRET)
 
 
 def _for_cookies(outgoing: Outgoing) -> Any:

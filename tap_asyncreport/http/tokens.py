@@ -19,8 +19,8 @@ from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.retry_after import parse_wait
 from tap_asyncreport.http.urls import is_absolute
 from tap_asyncreport.response import Response
+from tap_asyncreport.secrecy.values import LIKELY_SECRET
 
-_SECRET_LENGTH = 20
 _SECRET_FIELDS = ("access_token", "refresh_token", "id_token")  # of any length: RFC 6749, OpenID Connect
 _WORDS = ("error", "message", "detail", "reason", "code", "description", "status")
 
@@ -136,6 +136,8 @@ class TokenCredentials(Credentials):
             )
         templates, scope = self.rendering.templates, {**self.rendering.scope, "response": answer}
         token = templates.extractor(self._placement.token, "authenticator.token").first(answer, scope)
+        for secret in (token, *_likely_secrets(answer.body)):
+            self.rendering.redactor.add(secret)
         if token is None or token == "":
             raise LoginError(
                 f"the login's answer holds no token at {self._placement.token}",
@@ -143,8 +145,6 @@ class TokenCredentials(Credentials):
                 excerpt=self.rendering.redactor.excerpt(_without_values(answer.body)),
                 hint="Set `authenticator.token` to where the token stands.",
             )
-        for secret in (token, *_likely_secrets(answer.body)):
-            self.rendering.redactor.add(secret)
         expires_in = templates.extractor(self._placement.expires_in, "authenticator.expires_in").first(answer, scope)
         return Token(str(token), parse_wait(expires_in, self.sender.clock.now()), answer)
 
@@ -156,7 +156,7 @@ def _likely_secrets(body: Any) -> Iterator[str]:
     if isinstance(body, Mapping | list):
         for item in body.values() if isinstance(body, Mapping) else body:
             yield from _likely_secrets(item)
-    elif isinstance(body, str) and len(body) >= _SECRET_LENGTH and not is_absolute(body) and len(body.split()) == 1:
+    elif isinstance(body, str) and len(body) >= LIKELY_SECRET and not is_absolute(body) and len(body.split()) == 1:
         yield body
 
 

@@ -62,11 +62,11 @@ class Hiding:
         for reading in readings(data):
             for form, sought in forms.items():
                 text = form.of(reading.data)
-                for needle in sought:
-                    if needle.head in text or needle.foot in text:
-                        places = form.places(reading.data)
-                        for start, end in needle.found_in(text):
-                            yield reading.place(*needle.with_ends(reading.data, places[start], places[end - 1] + 1))
+                there = [needle for needle in sought if needle.head in text or needle.foot in text]
+                places = form.places(reading.data) if there else []
+                for needle in there:
+                    for start, end in needle.found_in(text):
+                        yield reading.place(*needle.with_ends(reading.data, places[start], places[end - 1] + 1))
 
 
 def _needles(text: str, among: set[str]) -> Iterator[Needle]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 DEEPEST = 3
@@ -71,7 +73,7 @@ class Reading:
         self.data = data
         self._of = of
         self._escapes = escapes
-        self._places: list[tuple[int, int]] | None = None
+        self._undone: list[tuple[int, int, int, int]] | None = None
 
     def undone(self) -> Iterator[Reading]:
         """The same without one layer of escapes, for each kind of them that is there."""
@@ -83,19 +85,27 @@ class Reading:
         """Where a part of this reading stands in the bytes that were read first."""
         if self._of is None:
             return start, end
-        places = self._places = self._places or list(self._mapped())
-        return self._of.place(places[start][0], places[end - 1][1])
+        return self._of.place(self._read_from(start)[0], self._read_from(end - 1)[1])
 
-    def _mapped(self) -> Iterator[tuple[int, int]]:
-        """For each byte of this reading the place that it was read from."""
+    def _read_from(self, at: int) -> tuple[int, int]:
+        """The place that a byte of this reading was read from."""
+        undone = self._undone = self._undone or list(self._escapes_undone())
+        before = bisect_right(undone, at, key=itemgetter(0)) - 1
+        if before < 0:
+            return at, at + 1
+        _, end, first, last = undone[before]
+        return (first, last) if at < end else (last + at - end, last + at - end + 1)
+
+    def _escapes_undone(self) -> Iterator[tuple[int, int, int, int]]:
+        """Of each escape where it begins and ends, in this reading and in the one that this is made of."""
         assert self._of is not None
         assert self._escapes is not None
-        at = 0
+        shorter = 0
         for found in self._escapes.pattern.finditer(self._of.data):
-            yield from ((place, place + 1) for place in range(at, found.start()))
-            yield from [found.span()] * len(self._escapes.meaning(found))
-            at = found.end()
-        yield from ((place, place + 1) for place in range(at, len(self._of.data)))
+            first, last = found.span()
+            length = len(self._escapes.meaning(found))
+            yield first - shorter, first - shorter + length, first, last
+            shorter += last - first - length
 
 
 def readings(data: bytes) -> Iterator[Reading]:

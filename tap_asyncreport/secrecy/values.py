@@ -9,6 +9,7 @@ from typing import Any
 
 from tap_asyncreport.secrecy.needles import KEY_MARK
 
+LIKELY_SECRET = 20  # so long is what somebody is known by, where nobody has said that it is secret
 _LONG_LINE = 8
 _WORDS = frozenset({"true", "false", "null", "none", "yes", "no", "on", "off"})  # of every file; they keep no secret
 _PUBLIC_IN_GOOGLE_KEY = (
