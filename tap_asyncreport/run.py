@@ -72,14 +72,13 @@ class Run:
             self.clock, self.now, redactor, log_metric, page=settings.run_report, sources=loaded.sources
         )
         self.spool = Spool(settings.spool.directory)
-        observers = [self.account.ledger.observe_exchange]
         output.when_sending = self.account.sending
         self.http = Http(
             settings,
             self.templates,
             clock=self.clock,
             redactor=redactor,
-            observers=observers,
+            counters=[self.account.ledger.observe_exchange],
             when_held=self.account.held,
         )
         self.streams = {stream.name: StreamRun(self, stream) for stream in streams}

@@ -480,6 +480,19 @@ def test_observers_are_told_of_calls_that_got_no_answer():
     assert (None, "refused") == (exchange.status_code, exchange.error.split()[-1].lower())
 
 
+@pytest.mark.promise(26)
+def test_who_counts_exchanges_is_told_their_figures_and_nothing_that_was_said():
+    with serving(answer('{"token": "tok-123456"}')) as api:
+        kit = secretive(api.url)
+        counted = []
+        kit.http._counters = (counted.append,)
+        kit.send("POST", "/a", params=(("q", "tok-123456"),), body=b"tok-123456")
+    [figures] = counted
+    assert (f"POST {api.url}/a?q=***", 200, 23) == (figures.request_line, figures.status_code, figures.size)
+    assert (f"{api.url}/a?q=***", (), None, {}, b"") == (
+        figures.call.url, figures.call.headers, figures.call.body, figures.headers, figures.body)  # fmt: skip
+
+
 def test_an_observer_that_fails_does_not_break_the_call():
     def fails(exchange):
         raise RuntimeError("no")

@@ -29,12 +29,15 @@ class Watch:
         redactor: Redactor,
         clock: Clock,
         observers: Sequence[Callable[[Exchange], None]],
+        *,
+        counters: Sequence[Callable[[Exchange], None]] = (),
     ) -> None:
         self._call = call
         self._outgoing = outgoing
         self._redactor = redactor
         self._clock = clock
         self._observers = observers
+        self._counters = counters
         self._started_at: datetime = clock.now()
         self._started = clock.monotonic()
         self.request_line = f"{outgoing.method} {redactor.redact(str(outgoing.parsed))}"
@@ -50,14 +53,24 @@ class Watch:
             "%s -> %s in %.3f s", self.request_line, trouble or (reply.status_code if reply else None), seconds,
             extra={"step": str(self._call.step), "stream": self._call.stream, "job_id": self._call.job_id},
         )  # fmt: skip
-        if not self._observers:
-            return
-        exchange = self._exchange(reply, trouble, seconds)
-        for observe in self._observers:
+        if self._counters:
+            self._tell(self._counters, self._figures(reply, seconds))
+        if self._observers:
+            self._tell(self._observers, self._exchange(reply, trouble, seconds))
+
+    def _tell(self, observers: Sequence[Callable[[Exchange], None]], exchange: Exchange) -> None:
+        for observe in observers:
             try:
                 observe(exchange)
             except Exception:
                 log.debug("an observer failed", exc_info=True)
+
+    def _figures(self, reply: Reply | None, seconds: float) -> Exchange:
+        """The exchange without what was said in it, so that nothing needs to be searched for secrets."""
+        method, _, url = self.request_line.partition(" ")
+        call = replace(self._call, method=method, url=url, params=(), scope=None, headers=(), body=None)
+        code, size = (None, 0) if reply is None else (reply.status_code, reply.size)
+        return Exchange(call, self.request_line, self._started_at, seconds, status_code=code, size=size)
 
     def _exchange(self, reply: Reply | None, trouble: NetworkError | None, seconds: float) -> Exchange:
         redact, outgoing = self._redactor.redact, self._outgoing

@@ -57,6 +57,7 @@ class Http:
     """Sends calls with their credentials, rates, proxies and timeouts, follows redirects, and tells observers.
 
     Safe to use from any number of threads. A call is tried once: what is worth repeating is for the steps to know.
+    `counters` are told of exchanges as `observers` are, but not of headers and bodies, which then cost nothing.
     `when_held` is told of a call that `rate_limits` hold back, and for how many seconds; `when_sent` of a request that
     goes out, before there is an answer, unless it is confidential.
     """
@@ -69,6 +70,7 @@ class Http:
         clock: Clock,
         redactor: Redactor,
         observers: Sequence[Callable[[Exchange], None]] = (),
+        counters: Sequence[Callable[[Exchange], None]] = (),
         transport: Transport | None = None,
         when_sent: Callable[[Exchange], None] | None = None,
         when_held: Callable[[Call, float], None] = lambda *_: None,
@@ -78,6 +80,7 @@ class Http:
         redactor.add(settings.secrets)
         self._settings = settings
         self._observers = tuple(observers)
+        self._counters = tuple(counters)
         self._when_held = when_held
         self._when_sent = when_sent
         self._scope = {
@@ -186,7 +189,7 @@ class Http:
     def _sent(self, hop: Hop, call: Call, authenticator: Credentials | None, *, stream: bool) -> Reply:
         outgoing = Outgoing(hop.method, hop.url, self._fields(hop, call, stream=stream), hop.body)
         token = self._identify(outgoing, hop, call, authenticator)
-        watch = Watch(call, outgoing, self.redactor, self.clock, self._observers)
+        watch = Watch(call, outgoing, self.redactor, self.clock, self._observers, counters=self._counters)
         if self._when_sent is not None and not call.confidential:
             self._when_sent(watch.sent())
         url = outgoing.parsed
