@@ -19,6 +19,7 @@ from singer_sdk.tap_base import Tap
 
 from tap_asyncreport.catalog import keep_keys
 from tap_asyncreport.config.loading import Loaded, load
+from tap_asyncreport.config.shown import confidential
 from tap_asyncreport.errors import Interrupted, StateError, TapError
 from tap_asyncreport.foreign_state import state_in, text_of
 from tap_asyncreport.http.guard import guard_logging
@@ -75,7 +76,7 @@ class TapAsyncReport(Tap):
             files.sources, environ=os.environ, parse_env=files.env, require_secrets=needs_secrets
         )
         self.redactor = _redactor_of_command_line(self.loaded.sources)
-        self.redactor.add(self.loaded.settings.secrets)
+        self.redactor.add(confidential(self.loaded))
         self._guard = guard_logging(self.redactor)
         self.current_run: Run | None = None
         self._given_state: Any = {}

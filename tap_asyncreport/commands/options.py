@@ -63,6 +63,7 @@ def load_configuration(
     """The configuration that the options name, `over` it what others say; its secrets are hidden from here on."""
     from tap_asyncreport.config.loading import load
     from tap_asyncreport.config.reading import SECRETS
+    from tap_asyncreport.config.shown import confidential
 
     if not configs:
         raise Unusable("no configuration was given", hint=_NO_CONFIG)
@@ -70,7 +71,7 @@ def load_configuration(
     files: list[str | Path | Mapping[str, Any]] = [config for config in configs if config != "ENV"]
     files += [] if over is None else [over]
     loaded = load(files, environ=os.environ, parse_env="ENV" in configs, require_secrets=require_secrets)
-    telling.redactor.add(loaded.settings.secrets)
+    telling.redactor.add(confidential(loaded))
     telling.sources = loaded.sources
     return loaded
 

@@ -57,10 +57,11 @@ def command(telling: Telling, file: str, configs: tuple[str, ...]) -> int:
 
 def _configuration(recording: Recording, configs: tuple[str, ...], telling: Telling) -> Loaded:
     from tap_asyncreport.config.loading import load
+    from tap_asyncreport.config.shown import confidential
 
     given: list[Any] = [config for config in configs if config != "ENV"]
     loaded = load(given or [recording.document["config"]], environ={}, require_secrets=False)
-    telling.redactor.add(loaded.settings.secrets)
+    telling.redactor.add(confidential(loaded))
     telling.sources = loaded.sources
     names = [stream.name for stream in loaded.settings.streams]
     name = recording.document["stream"]

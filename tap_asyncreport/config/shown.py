@@ -20,6 +20,30 @@ _OPEN_IN_AUTHENTICATORS = frozenset({
     "type", "in", "name", "grant", "token_url", "method", "client_auth", "scopes", "header", "prefix", "expires_in",
     "refresh_before", "algorithm", "lifetime", "region", "service", "signature_method", "realm", "request",
 })  # fmt: skip
+_CREDENTIALS = (
+    "value", "token", "password", "client_secret", "refresh_token", "key", "access_key", "secret_key", "session_token",
+    "consumer_secret", "token_secret",
+)  # fmt: skip
+
+
+def confidential(loaded: Loaded) -> list[Any]:
+    """What no output may show: all under `secrets`, and credentials that are written into an authenticator itself."""
+    return [loaded.settings.secrets, *_credentials(loaded.raw)]
+
+
+def _credentials(value: Any) -> Iterator[Any]:
+    for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+        if name == "authenticator" and isinstance(item, Mapping):
+            yield from (_literal(item.get(key)) for key in _CREDENTIALS)
+        if isinstance(item, Mapping | list):
+            yield from _credentials(item)
+
+
+def _literal(value: Any) -> str | None:
+    """The credential itself; None for a template, and for where an answer holds it."""
+    if isinstance(value, Mapping):  # a service account's key, most of which is public
+        return _literal(value.get("private_key"))
+    return value if isinstance(value, str) and "{{" not in value and not value.startswith("$") else None
 
 
 def shown(loaded: Loaded) -> list[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.commands.bench import Bench, Equipment, bench
+from tap_asyncreport.config.shown import confidential
 from tap_asyncreport.dagster.parts import key_of
 from tap_asyncreport.errors import TapError
 from tap_asyncreport.http.guard import guard_logging
@@ -37,7 +38,7 @@ def listed_values(loaded: Loaded, stream: Stream, records: Mapping[str, Iterable
     Raises TapError, without secrets.
     """
     telling = Telling()
-    telling.redactor.add(loaded.settings.secrets)
+    telling.redactor.add(confidential(loaded))
     try:
         with guard_logging(telling.redactor):
             return _listed(loaded, stream, records, telling.redactor)
