@@ -190,8 +190,8 @@ def _views(text: str) -> Iterator[str]:
 
 
 def _bare(text: str) -> Iterator[str]:
-    """The bytes of a text, as characters, without what layouts, quotations and letters' cases change."""
-    text = re.sub(r"[\s+\\\"'│┃|]", "", text)
+    """The bytes of a text, as characters, without controls and what layouts, quotations and letters' cases change."""
+    text = re.sub(r"[\s\x00-\x1f\x7f+\\\"'│┃|]", "", text)
     yield "".join(map(chr, text.casefold().encode("utf-8", "surrogatepass")))
     yield "".join(chr(ord(character) & 0xFF) for character in text if not 0xFF < ord(character) < 0xDC00).lower()
 

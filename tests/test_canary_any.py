@@ -125,7 +125,8 @@ def test_any_secret_is_hidden_in_logs_errors_pages_and_traces(tmp_path: Path, se
         "page": paged(secret, telling, tmp_path),
         "trace": traced(secret, telling),
     }
-    assert {} == {name: found for name, text in texts.items() if (found := leaks(text, secret))}
+    of_itself = set(leaks(paged("another-one", Telling(), tmp_path), secret))  # "undefined" stands in the page's script
+    assert {} == {name: found for name, text in texts.items() if (found := set(leaks(text, secret)) - of_itself)}
 
 
 def without_code(text: str) -> str:

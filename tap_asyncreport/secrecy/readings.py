@@ -53,6 +53,10 @@ def _backslash(found: re.Match[bytes]) -> bytes:
     return _character(next(int(code, 16) for code in codes if code is not None))
 
 
+def _backslash_of_bytes(found: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(found[6].decode()) if found[6] else _backslash(found)
+
+
 def _character(code: int) -> bytes:
     if code in _BYTES:
         return bytes([code - _BYTES.start + 0x80])
@@ -61,6 +65,7 @@ def _character(code: int) -> bytes:
 
 _KINDS = (
     _Escapes(b"\\", _BACKSLASHES, _backslash),
+    _Escapes(b"\\x", _BACKSLASHES, _backslash_of_bytes),  # what Python shows of bytes
     _Escapes(b"%", re.compile(rb"%[0-9A-Fa-f]{2}"), _percent),
     _Escapes(b"&", re.compile(rb"&(?:#([0-9]{1,7})|#[xX]([0-9A-Fa-f]{1,6})|[A-Za-z][A-Za-z0-9]{1,7});"), _entity),
 )
