@@ -33,6 +33,10 @@ _BACKSLASHES = re.compile(
 )
 
 
+# Blanks beyond ASCII: some hands join words that they part, others escape them.
+_BLANKS = re.compile(rb"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2(?:\x80[\x80-\x8a\xa8\xa9\xaf]|\x81\x9f)|\xe3\x80\x80")
+
+
 def _percent(found: re.Match[bytes]) -> bytes:
     return _PERCENT[found[0]]
 
@@ -68,6 +72,7 @@ _KINDS = (
     _Escapes(b"\\x", _BACKSLASHES, _backslash_of_bytes),  # what Python shows of bytes
     _Escapes(b"%", re.compile(rb"%[0-9A-Fa-f]{2}"), _percent),
     _Escapes(b"&", re.compile(rb"&(?:#([0-9]{1,7})|#[xX]([0-9A-Fa-f]{1,6})|[A-Za-z][A-Za-z0-9]{1,7});"), _entity),
+    *(_Escapes(sign, _BLANKS, lambda _: b" ") for sign in (b"\xc2", b"\xe1", b"\xe2", b"\xe3")),
 )
 
 
