@@ -12,8 +12,10 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from canaries import leaks
 from fake_api import FakeApi, Reply
 from test_sync import ROWS, config, stream
 
@@ -307,3 +309,21 @@ def test_the_calls_of_the_page_are_right() -> None:
 
         exec(program, {"Meltano": Meltano, "assets_from": call})
         assert 1 == len(called)
+
+
+@pytest.mark.promise(26)
+def test_dagsters_events_hold_no_secret(tmp_path: Path) -> None:
+    """Neither those of a list that is refused, with what is chained to it, nor those of a unit that fails."""
+    secret = 'cAn+ary/7 "é%&=\\z'
+    echo = Reply(400, json.dumps({"error": f"you sent {secret}"}), headers={"X-Echo": quote(secret)})
+    lists = {"name": "account", "request": {"request": "GET /exports", "params": {"key": "{{ secrets.key }}"}}, "value": "$.id"}
+    with FakeApi(faults={("poll", "*"): echo, ("create", "*"): echo}) as api, dg.DagsterInstance.ephemeral() as instance:
+        here = plant(tmp_path, api, by_account(partitions=[lists]), secrets={"key": secret})
+        job = partitions_job_from(here.config, state_path=str(tmp_path / "units"))
+        runs = [job.execute_in_process(instance=instance, raise_on_error=False)]
+        here = plant(tmp_path, api, by_account(), secrets={"key": secret})
+        runs.append(materialize(here, "8|2026-01-01", instance=instance))
+        told = [dg.serialize_value(entry) for run in runs for entry in instance.all_logs(run.run_id)]
+    assert [False, False] == [run.success for run in runs]
+    assert any("you sent ***" in text for text in told)
+    assert [] == leaks("\n".join(told), secret)
