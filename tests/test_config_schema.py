@@ -103,6 +103,19 @@ def test_editors_see_what_is_wrong(change: dict[str, Any]) -> None:
     assert errors(SCHEMA, {**WHOLE, **change})
 
 
+def test_every_setting_names_its_types_and_hides_what_is_secret() -> None:
+    """Hubs and forms look no deeper than that; `null` is what no setting at all is."""
+    kinds = {name: [kind["type"]] if isinstance(kind["type"], str) else kind["type"] for name, kind in SCHEMA["properties"].items()}
+    assert ["string", "object", "null"] == kinds["base_url"]
+    assert ["object", "string", "null"] == kinds["authenticator"]
+    assert ["object"] == kinds["stream_defaults"]
+    assert ["boolean", "null"] == kinds["flattening_enabled"]
+    for name, described in SCHEMA["properties"].items():
+        assert ("null" in kinds[name]) is ([] == errors(described, None)), name
+    assert ["secrets"] == [name for name, described in SCHEMA["properties"].items() if described.get("secret")]
+    assert SCHEMA["properties"]["secrets"]["writeOnly"]
+
+
 def test_defaults_are_written_as_people_write_them() -> None:
     written = {name: described["default"] for name, described in PROPERTIES.items() if "default" in described}
     assert "3h" == written["Jobs.timeout"]

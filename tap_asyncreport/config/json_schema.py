@@ -37,7 +37,32 @@ def json_schema() -> JsonSchema:
             about = {"description": f"A text stands for `{model.shorthand}`."}
             whole = definitions[name]
             definitions[name] = {**about, "anyOf": [whole["properties"][model.shorthand], whole]}
+    for described in schema["properties"].values():
+        _name_types(described, definitions)
     return {"$schema": _DIALECT, **schema, "title": "Configuration of tap-asyncreport"}
+
+
+def _name_types(described: JsonSchema, definitions: Mapping[str, JsonSchema]) -> None:
+    """Says at a setting itself which types it may have, that of its example first: hubs and forms look no deeper."""
+    if "type" in described:
+        return
+    first = "object" if isinstance(described["examples"][0], Mapping) else None
+    kinds = sorted(dict.fromkeys(_types(described, definitions)), key=lambda name: (name == "null", name != first))
+    alternatives = [kind for kind in described.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(alternatives) == 1 and "type" in alternatives[0]:
+        del described["anyOf"]
+        described.update({**alternatives[0], **described})
+    described["type"] = kinds if len(kinds) > 1 else kinds[0]
+
+
+def _types(described: JsonSchema, definitions: Mapping[str, JsonSchema]) -> Iterator[str]:
+    """The names of the types that a schema allows."""
+    named = described.get("type", ())
+    yield from [named] if isinstance(named, str) else named
+    if "$ref" in described:
+        yield from _types(definitions[described["$ref"].rsplit("/", 1)[1]], definitions)
+    for kind in (*described.get("anyOf", ()), *described.get("oneOf", ())):
+        yield from _types(kind, definitions)
 
 
 def _models(model: type[Model], seen: set[type[Model]] | None = None) -> Iterator[type[Model]]:

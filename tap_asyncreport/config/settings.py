@@ -92,6 +92,7 @@ class Settings(Model):
         {},
         description="Values redacted everywhere; each also from the environment, TAP_ASYNCREPORT_SECRETS_<NAME>.",
         examples=[{"token": "…"}],
+        json_schema_extra={"secret": True, "writeOnly": True},  # as the SDK marks them
     )
     vars: dict[str, Any] = Field({}, description="Your own knobs.", examples=[{"region": "eu"}])
     start_date: MovingMoment | None = Field(
