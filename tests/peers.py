@@ -19,13 +19,13 @@ ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".venvs" / "peers"
 
 
-def installed(package: str, executable: str) -> str:
-    """The path of a program, from a virtual environment that is made once and then kept."""
-    return str(environment(package, executable) / "bin" / executable)
+def installed(packages: str, executable: str, home: str = "") -> str:
+    """The path of a program, from a virtual environment that is made once and then kept: its own, or one that it shares."""
+    return str(environment(packages, home or executable) / "bin" / executable)
 
 
-def environment(package: str, name: str) -> Path:
-    """A virtual environment with that package."""
+def environment(packages: str, name: str) -> Path:
+    """A virtual environment with these packages."""
     home = HOME / name
     HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / f"{name}.lock").open("w") as lock:
@@ -33,7 +33,7 @@ def environment(package: str, name: str) -> Path:
         if not (home / "complete").exists():
             shutil.rmtree(home, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
-            subprocess.run([*_pip(home), "install", "-q", package, "setuptools<81"], check=True)
+            subprocess.run([*_pip(home), "install", "-q", *packages.split(), "setuptools<81"], check=True)
             (home / "complete").touch()
     return home
 

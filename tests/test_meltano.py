@@ -89,10 +89,9 @@ def test_three_runs_read_each_day_once_on_each_state_backend(tmp_path: Path, bac
     top = {} if backend == "systemdb" else {"state_backend": {"uri": f"file://{tmp_path}/states"}}
     project = Project(tmp_path / "project", **top)
     with FakeApi(rows=ROWS) as api:
-        for day in DAYS:
+        for day in (DAYS[0], DAYS[-1], DAYS[-1]):
             project.configure(config(api, until(day)))
             project.run("run", "tap-asyncreport", "target-jsonl")
-        project.run("run", "tap-asyncreport", "target-jsonl")
 
     assert KEYS == project.rows()
     assert 3 == len(api.calls("create"))
