@@ -49,6 +49,7 @@ def test_an_interrupted_run_has_its_page_however_often_it_is_told(tap: WarmProce
             polled(api)
             for each in (number, number, signal.SIGTERM):
                 process.send_signal(each)
+                time.sleep(0.05)  # of two that wait together Python does not say which came first
 
         assert code == reported(tap, api, act=act).exit_code
     words, report = page_of(tap.directory)
