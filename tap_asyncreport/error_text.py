@@ -28,6 +28,32 @@ _TOP = frozenset(
     }
 )
 _OF_A_STEP = frozenset({"idempotency_header", "paginator", "responses", "retry"})
+OF_A_STREAM = frozenset(
+    {
+        "abort_requester",
+        "add_columns",
+        "columns",
+        "creation_requester",
+        "decode",
+        "delete_requester",
+        "download_retriever",
+        "download_target_extractor",
+        "download_target_requester",
+        "error_requester",
+        "expect",
+        "incremental",
+        "jobs",
+        "name",
+        "partitions",
+        "polling_requester",
+        "primary_keys",
+        "replication_key",
+        "responses",
+        "schema",
+        "status",
+        "unknown_columns",
+    }
+)
 CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # they reorder what is read
 
@@ -104,16 +130,17 @@ def place_of(error: ReportError, where: Where, sources: Sources | None) -> str |
     """The key of the configuration to look at, with the line at which it, or what would hold it, is written."""
     if isinstance(error, TemplateError):
         return _placed(error.key, sources)
-    named = _KEY.search(error.hint or "")
+    found = (named[1] for named in _KEY.finditer(error.hint or ""))
+    named = next((key for key in found if key.partition(".")[0] in _TOP | _OF_A_STEP | OF_A_STREAM), None)
     if sources is None or named is None:
         return None
-    first, step = named[1].partition(".")[0], (where.step or "").partition(" ")[0]
+    first, step = named.partition(".")[0], (where.step or "").partition(" ")[0]
     if first in _TOP:
-        key = named[1]
+        key = named
     elif first in _OF_A_STEP:
-        key = f"streams.{where.stream}.{step}.{named[1]}"
+        key = f"streams.{where.stream}.{step}.{named}"
     else:
-        key = f"streams.{where.stream}.{named[1]}"
+        key = f"streams.{where.stream}.{named}"
     return _placed(key, sources) if sources.where(key) else None
 
 

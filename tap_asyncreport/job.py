@@ -184,7 +184,8 @@ class JobEventKind(StrEnum):
 class JobEvent:
     """Something that happened, for state, progress and the run page; `at` is monotonic seconds.
 
-    `wait` is in how many seconds the next try is made, or the next poll where the job runs.
+    `wait` is in how many seconds the next try is made, or the next poll where the job runs; `tries` says how many there
+    were, and are allowed.
     """
 
     kind: JobEventKind
@@ -195,3 +196,4 @@ class JobEvent:
     wait: float | None = None
     error: ReportError | None = None
     rows: int | None = None
+    tries: str | None = None

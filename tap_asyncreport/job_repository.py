@@ -10,14 +10,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.config.requesters import Range
-from tap_asyncreport.errors import LoginError, ReportError, RequestError
+from tap_asyncreport.errors import LoginError, ReportError
 from tap_asyncreport.job import Job, JobStatus, Means, Outcome, Unit
 from tap_asyncreport.lifecycle.abort_requester import AbortRequester
 from tap_asyncreport.lifecycle.context import StreamContext
 from tap_asyncreport.lifecycle.creation_requester import CreationRequester
 from tap_asyncreport.lifecycle.delete_requester import DeleteRequester
 from tap_asyncreport.lifecycle.download_retriever import DownloadRetriever
-from tap_asyncreport.lifecycle.download_target_extractor import DownloadTargetExtractor
+from tap_asyncreport.lifecycle.download_target_extractor import DownloadTargetExtractor, no_target
 from tap_asyncreport.lifecycle.download_target_requester import Answers, DownloadTargetRequester
 from tap_asyncreport.lifecycle.error_requester import ErrorRequester
 from tap_asyncreport.lifecycle.fingerprint import request_hash
@@ -26,9 +26,8 @@ from tap_asyncreport.lifecycle.paginators import range_of
 from tap_asyncreport.lifecycle.partition_requester import PartitionRequester
 from tap_asyncreport.lifecycle.polling_requester import PollingRequester
 from tap_asyncreport.lifecycle.rules import Step
-from tap_asyncreport.response import Response
+from tap_asyncreport.response import Response, answered
 from tap_asyncreport.spool import Room, Spool, SpooledFile
-from tap_asyncreport.templates.suggestions import elsewhere
 from tap_asyncreport.templates.text import as_text, to_json
 
 if TYPE_CHECKING:
@@ -77,7 +76,12 @@ class JobRepository:
     def create(self, job: Job) -> Outcome:
         """Creates the job, or adopts the one that the API has already (DUPLICATE); the job then has its answer."""
         job.request_hash = job.request_hash or self.request_hash(job.unit)
-        return self._tried(Step.CREATION, job, lambda: self._creation.create(job))
+        outcome = self._tried(Step.CREATION, job, lambda: self._creation.create(job))
+        if outcome.means is Means.OK and job.id is None and not self._can_be_named(job):
+            error = self._creation.nameless(job).within(self._context.where(job.unit, job, step=Step.CREATION.value))
+            job.creation_response = None
+            return Outcome(Means.FAIL, error=error)
+        return outcome
 
     def poll(self, jobs: Sequence[Job]) -> list[Outcome]:
         """One outcome for each job; `status` is the class of its words, `follow` the next job of a chain."""
@@ -97,15 +101,21 @@ class JobRepository:
         return self._tried(Step.DOWNLOAD, job, lambda: self._download.download(job, room))
 
     def abort(self, job: Job) -> Outcome:
-        """Stops the job, or what there is of one made in part where the request can name it; never raises."""
+        """Stops the job, or what there is of one made in part where the request can name it; never raises.
+
+        Of one without an id that it cannot name, FAIL without an error: the poll that could not either tells it.
+        """
         if self._abort is None or not self._abort.requester.can_name(job):
-            return Outcome(Means.OK)
+            return Outcome(Means.OK if self._abort is None or job.in_part else Means.FAIL)
         return self._abort.abort(job)
 
     def delete(self, job: Job) -> Outcome:
-        """Deletes the job, or what there is of one made in part where the request can name it; never raises."""
+        """Deletes the job, or what there is of one made in part where the request can name it; never raises.
+
+        Of one that it cannot name, as `abort`.
+        """
         if self._delete is None or not self._delete.requester.can_name(job):
-            return Outcome(Means.OK)
+            return Outcome(Means.OK if self._delete is None or job.in_part else Means.FAIL)
         return self._delete.delete(job)
 
     # -- what a download brought
@@ -195,6 +205,16 @@ class JobRepository:
         """Whether the job is known well enough to ask for its status: a changed poll may name what state lacks."""
         return self._polling.can_ask(job)
 
+    def _can_be_named(self, job: Job) -> bool:
+        """Whether any later step can speak of the job, or could if its template were right: else it is lost."""
+        requests = [each.requester for each in (self._abort, self._delete) if each is not None]
+        return (
+            self._polling.can_ask(job)
+            or self._polling.settled(job)
+            or any(request.can_name(job) for request in requests)
+            or self._creation.may_be_named(job)
+        )
+
     # -- between the steps
 
     def _tried(self, step: Step, job: Job, verb: Callable[[], Outcome]) -> Outcome:
@@ -229,19 +249,17 @@ class JobRepository:
         return outcome
 
     def _targets(self, job: Job) -> Outcome:
-        found = self._found(job)
-        if isinstance(found, Outcome):
-            return found
-        if not found or any(self._download.url(job, target, at) is None for at, target in enumerate(found)):
-            return self._none(job, counted=self._range is not None and found == [])
-        job.targets = found
-        return Outcome(Means.OK)
-
-    def _found(self, job: Job) -> list[Any] | Outcome | None:
-        """The targets as far as they are known; without any way to find them there is one, which is null."""
         answers = self._answers(job)
         if isinstance(answers, Outcome):
             return answers
+        found = self._found(job, answers)
+        if not found or any(self._download.url(job, target, at) is None for at, target in enumerate(found)):
+            return self._none(job, answers, counted=self._range is not None and found == [])
+        job.targets = found
+        return Outcome(Means.OK)
+
+    def _found(self, job: Job, answers: Answers) -> list[Any] | None:
+        """The targets as far as they are known; without any way to find them there is one, which is null."""
         if self._range is not None:
             counts = [range_of(self._range, response, scope) for response, scope in answers[:1]]
             return None if counts == [None] else list(range(sum(filter(None, counts))))
@@ -258,35 +276,24 @@ class JobRepository:
         polled = scope.get("polling_response", Response())
         return [(polled, {**scope, "response": polled})]
 
-    def _none(self, job: Job, *, counted: bool) -> Outcome:
+    def _none(self, job: Job, answers: Answers, *, counted: bool) -> Outcome:
         """What a completed job without a target means."""
         if counted or self._download.expectations.rows(self._context.scope(job)) == 0:
             return Outcome(Means.EMPTY)
         if self._extractor is not None and self._extractor.none is Means.EMPTY:
             return Outcome(Means.EMPTY)
-        source = self._extractor.source if self._extractor else self._stream.download_retriever.url
-        key = "download_target_extractor" if self._extractor else "download_retriever"
-        polled = job.polling_response or job.creation_response
-        path = elsewhere(polled, "url")
-        meant = f": did you mean {_as_written(path, key)}?" if path else ""
-        error = RequestError(
-            f"the job is completed, and `{key}` finds no target in the answer ({source})",
-            where=self._context.where(job.unit, job, step=Step.TARGET.value),
-            excerpt=None if polled is None else self._context.said(polled, self._context.scope(job)),
-            hint=f"check `{key}`{meant}; where there are no rows then, set `download_target_extractor.none: empty`",
-        )
-        return Outcome(Means.NOT_READY, error=error)
+        extractor = None if self._extractor is None else self._extractor.source
+        step = Step.TARGET.value if self._target_requester else "download_target_extractor"
+        response, scope = answers[-1] if answers else (Response(), self._context.scope(job))
+        place = self._context.where(job.unit, job, step=step if extractor else Step.DOWNLOAD.value)
+        error = no_target(self._stream, response, extractor)
+        error.excerpt = self._context.said(response, scope)
+        seen = answered(place, response) if response.request_line else place
+        return Outcome(Means.NOT_READY, error=error.within(replace(seen, request_line=response.request_line)))
 
     @cached_property
     def _paths(self) -> dict[str, set[Path]]:
         return used_parts(self._stream, self._context.templates)
-
-
-def _as_written(path: str, key: str) -> str:
-    """A path as it would stand under a key: an extractor, or what a template names."""
-    if key == "download_target_extractor":
-        return f"`{path}`"
-    return f"`{path.replace('$', 'polling_response', 1).replace('{{ response', '{{ polling_response', 1)}`"
 
 
 def _iso(at: datetime) -> str:

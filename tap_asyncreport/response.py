@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from tap_asyncreport.errors import Where
+
+REQUEST_IDS = (
+    "x-request-id", "x-amzn-requestid", "x-amz-request-id", "x-ms-request-id", "request-id", "x-correlation-id",
+    "x-fb-trace-id", "x-guploader-uploadid", "x-trace-id",
+)  # fmt: skip
 PARTS = ("headers", "status_code", "url", "text")
 
 
@@ -32,7 +39,7 @@ class Response:
     templates and JSONPaths do.
     """
 
-    __slots__ = ("_text", "body", "headers", "status_code", "url")
+    __slots__ = ("_text", "body", "headers", "request_line", "status_code", "url")
 
     def __init__(
         self,
@@ -42,8 +49,10 @@ class Response:
         status_code: int = 200,
         url: str = "",
         text: str | None = None,
+        request_line: str | None = None,
     ) -> None:
         self.body = body
+        self.request_line = request_line
         self.headers = Headers(headers)
         self.status_code = status_code
         self.url = url
@@ -55,6 +64,16 @@ class Response:
         if self._text is None:
             return "" if self.body is None else json.dumps(self.body, ensure_ascii=False)
         return self._text
+
+    @property
+    def nature(self) -> str | None:
+        """What it is instead of the JSON object that nearly every API answers with; None for one."""
+        if isinstance(self.body, Mapping):
+            return None
+        if self.body is None:
+            return _nature_of_text(self.text)
+        kinds = ((bool, "true or false"), (list, "a JSON list"), (str, "a JSON text"))
+        return next((name for kind, name in kinds if isinstance(self.body, kind)), "a JSON number")
 
     def lookup(self, name: Any) -> Any:
         """The body's value of that name or index, else the part of the answer; KeyError where there is neither."""
@@ -94,3 +113,18 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<answer {self.status_code} of {len(self.text)} characters>"
+
+
+def _nature_of_text(text: str) -> str:
+    beginning = text.lstrip()[:200].lower()
+    if beginning.rstrip() in ("", "null"):
+        return "null" if beginning else "empty"
+    if beginning.startswith(("<!doctype html", "<html")):
+        return "an HTML page"
+    return "XML" if beginning.startswith("<") else "text that is no JSON"
+
+
+def answered(where: Where, response: Response) -> Where:
+    """The place with what an answer adds to it: its code and the id by which the API's support finds it."""
+    request_id = next((response.headers[name] for name in REQUEST_IDS if name in response.headers), None)
+    return replace(where, status_code=response.status_code, request_id=request_id)

@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from tap_asyncreport.errors import SpoolError
+from tap_asyncreport.errors import SpoolError, Where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +53,7 @@ class SpooledFile:
     headers: Mapping[str, str] = field(default_factory=dict)
     expected_rows: int | None = None
     page: int = 0
+    where: Where = field(default_factory=Where, compare=False)
 
 
 @dataclass

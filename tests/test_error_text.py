@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_asyncreport import errors
-from tap_asyncreport.error_text import WIDTH, partition_text, printable, render, summary
+from tap_asyncreport.config.streams import Stream
+from tap_asyncreport.error_text import OF_A_STREAM, WIDTH, partition_text, printable, render, summary
 from tap_asyncreport.errors import (
     ConfigurationError,
     DecodeError,
@@ -225,3 +226,8 @@ def test_summary() -> None:
     assert "failed: no quota" == summary(JobError("failed", excerpt="no quota"))
     assert "failed: no quota" == summary(JobError("failed:\n no quota", excerpt="no quota"))
     assert "the disk is full" == summary(TapError("the disk\nis full"))
+
+
+def test_keys_of_a_stream() -> None:
+    """A hint's key is looked for in the configuration by the names that a stream has there, and no others."""
+    assert {field.alias or name for name, field in Stream.model_fields.items()} == OF_A_STREAM

@@ -119,7 +119,7 @@ def test_state_keeps_what_the_next_run_needs_to_go_on() -> None:
         (json_reply({"runs": [{"id": 7}, {"id": 8}]}), "/{{ creation_response.runs[-1].id }}", {"runs": [{"id": 7}, {"id": 8}]}),
         (json_reply({"runs": [{"id": 7}]}), "/{{ creation_response.runs[0].id }}/{{ creation_response.runs | length }}", {"runs": [{"id": 7}]}),
         (json_reply({"a": 1, "b": {"c": 2}}), "/{{ creation_response['b'].c }}", {"b": {"c": 2}}),
-        (json_reply({"a": 1, "b": 2}), "/{% for x in creation_response %}{{ x }}{% endfor %}", {"a": 1, "b": 2}),
+        (json_reply({"id": 1, "b": 2}), "/{% for x in creation_response %}{{ x }}{% endfor %}", {"id": 1, "b": 2}),
         (json_reply([1, 2, 3]), "/{{ creation_response[1] }}", [None, 2]),
         (Reply(200, "plain"), "/{{ creation_response.text }}", {"text": "plain"}),
         (json_reply({"id": 1}), "/{{ creation_response.status_code }}", {"status_code": 200}),

@@ -75,7 +75,6 @@ def test_parameters_and_headers_drop_nulls_and_repeat_lists() -> None:
         (json_reply({"reportId": "x"}), "$.reportId", ("x", "x")),
         (json_reply({"reportId": "x"}), None, (None, None)),
         (Reply(202, b"", {"Location": "/tasks/task-14"}), "{{ response.headers.location.split('/')[-1] }}", ("task-14", "task-14")),
-        (Reply(202, b""), None, (None, None)),
     ],
 )
 def test_the_id_of_the_job(answer: Reply, job_id: str | None, expected: tuple[Any, Any]) -> None:
@@ -230,7 +229,7 @@ def test_an_error_says_where_it_happened_and_what_the_api_said() -> None:
         error.where.step, error.where.request_line, error.where.status_code, error.where.request_id)  # fmt: skip
     assert error.excerpt.startswith('bad dates: {"message": "bad dates"')
     assert 501 == len(error.excerpt)
-    assert "`tap-asyncreport trace STREAM`" in error.hint
+    assert "`tap-asyncreport trace orders`" in error.hint
 
 
 def test_a_template_may_give_all_headers_at_once() -> None:
@@ -243,7 +242,7 @@ def test_a_template_may_give_all_headers_at_once() -> None:
                 outcome = it.repository.create(Job(Unit("orders")))
     assert ["k", None] == [request.header("X-Key") for request in seen]
     assert {None} == {request.header("X-None") for request in seen}
-    assert (Means.FAIL, "the headers are no mapping") == (outcome.means, outcome.error.message)
+    assert (Means.FAIL, "creating the job: the headers are no mapping") == (outcome.means, outcome.error.message)
 
 
 def test_a_path_without_a_base_url_is_told_without_a_traceback() -> None:

@@ -99,7 +99,7 @@ def test_the_same_status_is_told_once(log: pytest.LogCaptureFixture) -> None:
         ("adopted", {}, logging.INFO, "orders: goes on with job r-1, which the API has already"),
         ("delayed", {"wait": 30.0, "error": failed("429", None)}, logging.INFO, "orders: tries again in 30 s: 429"),
         ("busy", {"wait": 5.0}, logging.INFO, "orders: the API has no slot; tries again in 5.0 s"),
-        ("retrying", {"wait": 0.0, "error": failed()}, logging.INFO, "orders: job r-1 failed; another one: the job failed: no quota"),
+        ("retrying", {"wait": 0.0, "error": failed()}, logging.INFO, "orders: job r-1 is made again: the job failed: no quota"),
         ("split", {}, logging.INFO, "orders: too large; the window is halved"),
         ("skipped", {"error": failed("no access", None)}, logging.WARNING, "orders: the partition is skipped: no access"),
         ("kept", {}, logging.INFO, "orders: job r-1 is kept for the next run"),

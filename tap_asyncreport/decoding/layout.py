@@ -155,6 +155,10 @@ class Columns:
         constants: list[tuple[str, str]] = []
         found = 0
         missed: list[str] = []
+        given_names = {*given.values, *given.per_row, *given.partition}
+        for of in self.declared or ():  # what is not the report is told before what is strange in one
+            if of.name in self.keys and of.name not in given_names and json_path.first_key(of.source) not in at:
+                raise self.not_the_report(of.name, names, head)
         for of in self.fields_for(names, kind):
             if of.name in given.values or of.name in given.per_row:
                 continue

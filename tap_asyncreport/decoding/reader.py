@@ -18,7 +18,7 @@ from tap_asyncreport.decoding.lines import gathered
 from tap_asyncreport.decoding.parts import Part, part_of
 from tap_asyncreport.decoding.setup import Setup
 from tap_asyncreport.decoding.source import Observed, Source
-from tap_asyncreport.errors import DecodeError, ReportError, TransferError
+from tap_asyncreport.errors import DecodeError, ReportError, TransferError, Where
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates import Templates
 
@@ -44,6 +44,16 @@ def _naming(name: str | None) -> Iterator[None]:
     except ReportError as error:
         error.message = f"{name}: {error.message}" if name else error.message
         error.args = (error.message,)
+        raise
+
+
+@contextmanager
+def _placing(file: Source) -> Iterator[None]:
+    """What goes wrong names the request that the file came from."""
+    try:
+        yield
+    except ReportError as error:
+        error.within(getattr(file, "where", Where()))
         raise
 
 
@@ -111,15 +121,17 @@ class RowReader:
     def _pieces(self, files: Sequence[Source], scope: Scope, prefix: bytes, suffix: bytes) -> Pieces:
         for file in files:
             given = self._given(file, scope)
-            for name, part in self._parts(file, scope, len(files)):
-                with _naming(name):
-                    yield from part.lines(given, prefix, suffix)
+            with _placing(file):
+                for name, part in self._parts(file, scope, len(files)):
+                    with _naming(name):
+                        yield from part.lines(given, prefix, suffix)
 
     def _counted(self, file: Source, scope: Scope, files: int) -> int:
         counted = 0
-        for name, part in self._parts(file, scope, files):
-            with _naming(name):
-                counted += part.count()
+        with _placing(file):
+            for name, part in self._parts(file, scope, files):
+                with _naming(name):
+                    counted += part.count()
         return counted
 
     def _parts(self, file: Source, scope: Scope, files: int) -> Iterator[tuple[str | None, Part]]:

@@ -70,4 +70,5 @@ def shown(value: Any) -> str:
 
 def misfit(place: str, column: str, value: Any, why: Misfit) -> DecodeError:
     """The error for one value: where it stands, what it is, why it does not fit."""
-    return DecodeError(f"{place}, column {column!r}: {shown(value)} {why.reason}", hint=why.hint)
+    usual = f"give `columns.{column}` another type, or `null_values` for texts that mean nothing"
+    return DecodeError(f"{place}, column {column!r}: {shown(value)} {why.reason}", hint=why.hint or usual)

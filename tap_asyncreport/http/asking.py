@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,18 +15,20 @@ from tap_asyncreport.errors import RequestError, Where
 from tap_asyncreport.http.bodies import body, header_pairs, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.credentials import Credentials
-from tap_asyncreport.http.network import NetworkError, NotReady
+from tap_asyncreport.http.network import ConnectionRefused, NetworkError, NotReady
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
 from tap_asyncreport.http.rules import CompiledRule, parse_codes
 from tap_asyncreport.job import Means
-from tap_asyncreport.response import Response
+from tap_asyncreport.response import Response, answered
 
 if TYPE_CHECKING:
     from tap_asyncreport.templates import Templates
 
+log = logging.getLogger("tap-asyncreport.http")
 TRIES = 5
+LONGEST_ASKED = 600.0  # seconds that nobody waits longer for a login, however long it asks to
 UNAUTHORIZED = 401
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 # What a rule comes to in a call that is no step; any other meaning is a refusal.
@@ -102,16 +105,25 @@ def ask(sender: Sender, call: Call, authenticator: Credentials | None, manner: M
                     reply = sender.send(replace(call, attempt=attempt), authenticator)
                     means, asked = manner.means(reply, call.scope, sender.clock.now())
         except NetworkError as error:
-            failure = NotReady(f"{call.step}: {error.message}", hint=error.hint, request_line=error.request_line)
+            failure = _unanswered(call, error)
         else:
             if means is not Means.RETRY:
                 return reply, means is Means.OK
             reply.tell()
             refused = refusal(sender.redactor, call, reply)
-            said = f": {refused.excerpt}" if refused.excerpt else ""
-            failure = NotReady(f"{refused.message}{said}", request_line=reply.request_line)
+            failure = NotReady(
+                refused.message, hint=refused.hint, request_line=reply.request_line, where=refused.where,
+                excerpt=refused.excerpt,
+            )  # fmt: skip
         late = retry.max_time and sender.clock.monotonic() + (asked or wait) - began > retry.max_time.total_seconds()
-        if attempt == tries or late or sender.clock.wait(asked or wait):
+        if attempt == tries or late or (asked or 0) > LONGEST_ASKED:
+            break
+        said = f": {failure.excerpt}" if failure.excerpt else ""
+        asks = "as it asks, " if asked else ""
+        log.warning(
+            "%s%s; tries again in %g s (%stry %d of %d)", failure.message, said, asked or wait, asks, attempt, tries
+        )
+        if sender.clock.wait(asked or wait):
             break
         wait = min(wait * 2, retry.wait_max.total_seconds())
     raise failure
@@ -127,11 +139,35 @@ def as_response(reply: Reply) -> Response:
 
 def refusal(redactor: Redactor, call: Call, reply: Reply) -> RequestError:
     """The error for an answer that is no success."""
+    code = reply.status_code
+    passes = "run again when the API is well"
     return RequestError(
-        f"{call.step} was answered with {reply.status_code}",
-        where=Where(step=call.step, request_line=reply.request_line, status_code=reply.status_code),
+        f"{call.step} was answered with {code}",
+        where=answered_by(call, reply),
         excerpt=redactor.excerpt(reply.text),
+        hint=passes if code in _PASSING else f"check {_key_of(call)}",
     )
+
+
+def answered_by(call: Call, reply: Reply) -> Where:
+    """The place of an error about the answer to a call that is no step of a job."""
+    return answered(Where(step=call.step, request_line=reply.request_line), reply.answer())
+
+
+def _unanswered(call: Call, error: NetworkError) -> NotReady:
+    usual = "run again later"
+    if isinstance(error, ConnectionRefused):
+        usual = f"is the host in {_key_of(call)} right, and can it be reached from here?"
+    return NotReady(
+        f"{call.step}: {error.message}",
+        hint=error.hint or usual,
+        request_line=error.request_line,
+        where=Where(step=call.step),
+    )
+
+
+def _key_of(call: Call) -> str:
+    return "`base_url`" if call.step == "base_url" else "`authenticator.token_url`, or where else it logs in"
 
 
 def render(requester: Requester, templates: Templates, scope: Mapping[str, Any], step: str) -> Call:

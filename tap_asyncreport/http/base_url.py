@@ -8,8 +8,8 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.config.settings import FoundBaseUrl, TokenBaseUrl
-from tap_asyncreport.errors import ConfigurationError, Problem, ReportError, RequestError, Where
-from tap_asyncreport.http.asking import Manner, Sender, ask, refusal, render
+from tap_asyncreport.errors import ConfigurationError, LoginError, Problem, ReportError, RequestError, Where
+from tap_asyncreport.http.asking import UNAUTHORIZED, Manner, Sender, answered_by, ask, refusal, render
 from tap_asyncreport.http.credentials import Credentials
 from tap_asyncreport.http.urls import is_absolute, origin_of
 
@@ -63,7 +63,7 @@ class BaseUrl:
                     raise ConfigurationError([_circular()])
                 self._finding = True
                 try:
-                    self.known = self._usable(self._found(self._setting))
+                    self.known = self._found(self._setting)
                 except ReportError as error:
                     self._failure = copy(error)  # each stream adds its own place to what it raises
                     raise
@@ -71,9 +71,9 @@ class BaseUrl:
                     self._finding = False
             return self.known
 
-    def _found(self, setting: str | FoundBaseUrl | TokenBaseUrl) -> Any:
+    def _found(self, setting: str | FoundBaseUrl | TokenBaseUrl) -> str:
         if isinstance(setting, str):
-            return self._templates.template(setting, STEP).text(self._scope)
+            return self._usable(self._templates.template(setting, STEP).text(self._scope))
         if isinstance(setting, TokenBaseUrl):
             credentials = self._credentials("inherit")
             answer = credentials.token_response if credentials else None
@@ -81,8 +81,9 @@ class BaseUrl:
                 raise RequestError(
                     "`base_url.token` needs an authenticator that fetches a token", hint="See `authenticator`."
                 )
-            return self._templates.extractor(setting.token, f"{STEP}.token").first(
-                answer, {**self._scope, "response": answer}
+            token = self._templates.extractor(setting.token, f"{STEP}.token")
+            return self._usable(
+                token.first(answer, {**self._scope, "response": answer}), setting.token, nature=answer.nature
             )
         scope = {**self._scope, "now": self._templates.at(self._sender.clock.now())}
         call = render(setting.request, self._templates, scope, STEP)
@@ -90,22 +91,38 @@ class BaseUrl:
         manner = Manner.of(setting.request, self._templates, f"{STEP}.request")
         reply, good = ask(self._sender, call, self._credentials(login), manner)
         if not good:
-            raise refusal(self._sender.redactor, call, reply)
+            refused = refusal(self._sender.redactor, call, reply)
+            if reply.status_code == UNAUTHORIZED:
+                raise LoginError(
+                    refused.message, where=refused.where, excerpt=refused.excerpt, hint="check `authenticator`"
+                )
+            raise refused
         answer = reply.answer()
-        return self._templates.extractor(setting.extractor, f"{STEP}.extractor").first(
-            answer, {**self._scope, "response": answer}
-        )
+        extractor = self._templates.extractor(setting.extractor, f"{STEP}.extractor")
+        found = extractor.first(answer, {**self._scope, "response": answer})
+        try:  # the answer's own URL stands in for a key `url` that it lacks
+            return self._usable(
+                None if found == answer.url else found, setting.extractor, key="extractor", nature=answer.nature
+            )
+        except RequestError as error:
+            error.excerpt = self._sender.redactor.excerpt(answer.text)
+            raise error.within(answered_by(call, reply)) from None
 
-    def _usable(self, found: Any) -> str:
+    def _usable(
+        self, found: Any, source: str | None = None, *, key: str = "token", nature: str | None = None
+    ) -> str:
         if isinstance(found, str) and is_absolute(found):
             self._sender.redactor.own(origin_of(found))
             return found.strip()
-        what = (
-            "is empty"
-            if found in (None, "")
-            else f"is {self._sender.redactor.redact(str(found))!r}, which is no http or https URL"
-        )
-        raise RequestError(f"the base URL {what}", where=Where(step=STEP), hint="See `base_url`.")
+        it_is = f": it is {nature}" if nature else ""
+        if found not in (None, ""):
+            what = f"the base URL is {self._sender.redactor.redact(str(found))!r}, which is no http or https URL"
+        elif source is None:
+            what = "the base URL is empty"
+        else:
+            what = f"the base URL is not in the answer at {source}{it_is}"
+        hint = "check `base_url`" if source is None else f"check `{STEP}.{key}`"
+        raise RequestError(what, where=Where(step=STEP), hint=hint)
 
 
 def _circular() -> Problem:

@@ -14,6 +14,8 @@ from typing import ClassVar
 
 from urllib3 import exceptions as urllib3_errors
 
+from tap_asyncreport.errors import Where
+
 
 class NetworkError(Exception):
     """A call that got no whole answer; the message is plain and holds no secret."""
@@ -34,7 +36,20 @@ class ConnectionRefused(NetworkError):  # noqa: N818
 
 
 class NotReady(ConnectionRefused):
-    """What the call needs first, a token or the base URL, could not be had just now."""
+    """What the call needs first, a token or the base URL, could not be had just now; `where` and `excerpt` say why."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        request_line: str | None = None,
+        where: Where | None = None,
+        excerpt: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, request_line=request_line)
+        self.where = where or Where()
+        self.excerpt = excerpt
 
 
 class ReadTimeout(NetworkError):  # noqa: N818
@@ -59,9 +74,7 @@ def refused(error: BaseException, server: str, proxy: str | None) -> ConnectionR
             hint="Look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment.",
         )
     if isinstance(error, urllib3_errors.NameResolutionError):
-        return ConnectionRefused(
-            f"there is no host of that name: {server}{through}", hint="Look at `base_url` and the network."
-        )
+        return ConnectionRefused(f"there is no host of that name: {server}{through}")
     if isinstance(error, urllib3_errors.SSLError):
         return ConnectionRefused(
             f"no secure connection to {server}{through}: {cause}",

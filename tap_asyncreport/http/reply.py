@@ -106,8 +106,14 @@ class Reply:
 
     def answer(self) -> Response:
         """The answer as later steps see it: its JSON, else None with the text."""
+        body = json_of(self.read())
         return Response(
-            json_of(self.read()), headers=self.headers, status_code=self.status_code, url=self.url, text=self.text
+            json_of(self.text.encode()) if body is None else body,  # some APIs still write JSON in Latin-1
+            headers=self.headers,
+            status_code=self.status_code,
+            url=self.url,
+            text=self.text,
+            request_line=self.request_line,
         )
 
     def tell(self) -> None:

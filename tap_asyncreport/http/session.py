@@ -19,7 +19,7 @@ from tap_asyncreport.http.base_url import BaseUrl
 from tap_asyncreport.http.bodies import suits
 from tap_asyncreport.http.calls import Call, Exchange, Outgoing
 from tap_asyncreport.http.credentials import Credentials, basic_header
-from tap_asyncreport.http.network import NetworkError
+from tap_asyncreport.http.network import NetworkError, NotReady
 from tap_asyncreport.http.observing import Watch
 from tap_asyncreport.http.rates import Rates
 from tap_asyncreport.http.redaction import Redactor
@@ -116,7 +116,10 @@ class Http:
             if credentials is not None:
                 credentials.login()
         except NetworkError as error:
-            raise RequestError(error.message, where=Where(request_line=error.request_line), hint=error.hint) from None
+            where, said = Where(request_line=error.request_line), None
+            if isinstance(error, NotReady):
+                where, said = error.where.within(where), error.excerpt
+            raise RequestError(error.message, where=where, excerpt=said, hint=error.hint) from None
 
     def absolute(self, url: str) -> str:
         """A full URL as it is, a path appended to `base_url`; raises ConfigurationError where there is none."""
@@ -146,7 +149,7 @@ class Http:
         """
         if spec is None:
             self.base_url()
-            spec = "inherit" if not is_absolute(url) or self._is_own(url) else "none"
+            spec = "inherit" if not is_absolute(url) or self.is_own(url) else "none"
         return self._credentials(spec, {**self._scope, **(scope or {})})
 
     def _credentials(self, spec: Any, scope: Mapping[str, Any]) -> Credentials | None:
@@ -172,7 +175,7 @@ class Http:
         """
         call = replace(call, url=with_params(self.absolute(call.url), call.params))
         self._rates.take(call.step, call.url, lambda seconds: self._when_held(call, seconds))
-        hop: Hop | None = Hop(call.method, call.url, call.body, own=self._is_own(call.url))
+        hop: Hop | None = Hop(call.method, call.url, call.body, own=self.is_own(call.url))
         redirects = 0
         while hop is not None:
             reply = self._sent(hop, call, authenticator, stream=stream)
@@ -253,7 +256,12 @@ class Http:
             status_code=reply.status_code,
         )  # fmt: skip
         if redirects > MOST_REDIRECTS:
-            raise RequestError(f"more than {MOST_REDIRECTS} redirects", where=where)
+            key = {"login": "authenticator", "base_url": "base_url"}.get(call.step, f"{call.step}.request")
+            raise RequestError(
+                f"more than {MOST_REDIRECTS} redirects, the last to {self.redactor.redact(str(parse(hop.url)))}",
+                where=where,
+                hint=f"check scheme, host and path of `{key}`: the API sends such calls round in a circle",
+            )
         if hop.crossed and self.redactor.holds_secret(hop.body):
             raise RequestError(
                 f"the API redirects to {parse(hop.url).origin}, and the body to be sent there holds a secret",
@@ -261,7 +269,8 @@ class Http:
                 hint="Where that is right, write the URL that it redirects to.",
             )
 
-    def _is_own(self, url: str) -> bool:
+    def is_own(self, url: str) -> bool:
+        """Whether a URL lies on the origin of `base_url`, as far as that is known."""
         base_url = self._base.at_hand()
         return base_url is not None and origin_of(url) == origin_of(base_url)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tap_asyncreport.config.authenticators import TokenPlacement
-from tap_asyncreport.errors import LoginError, Where, excerpt
-from tap_asyncreport.http.asking import USUAL, Manner, Sender, as_response, ask
+from tap_asyncreport.errors import LoginError, excerpt
+from tap_asyncreport.http.asking import USUAL, Manner, Sender, answered_by, as_response, ask
 from tap_asyncreport.http.calls import Call, Outgoing
 from tap_asyncreport.http.credentials import Credentials, Rendering
 from tap_asyncreport.http.network import NotReady
@@ -126,24 +126,26 @@ class TokenCredentials(Credentials):
     def extracted(self, call: Call, reply: Reply, *, good: bool) -> Token:
         """The token that an answer holds; raises LoginError where it holds none or is no success."""
         answer = as_response(reply)
-        where = Where(step=call.step, request_line=reply.request_line, status_code=reply.status_code)
+        where = answered_by(call, reply)
         if not good:
+            is_there = reply.status_code not in (404, 405, 410) and reply.status_code not in range(300, 400)
             raise LoginError(
                 f"the login was refused with {reply.status_code}",
                 where=where,
                 excerpt=self.rendering.redactor.excerpt(reply.text),
-                hint="Look at the authenticator's secrets.",
+                hint="look at the secrets of `authenticator`" if is_there else "check the URL in `authenticator`",
             )
         templates, scope = self.rendering.templates, {**self.rendering.scope, "response": answer}
         token = templates.extractor(self._placement.token, "authenticator.token").first(answer, scope)
         for secret in (token, *_likely_secrets(answer.body)):
             self.rendering.redactor.add(secret)
-        if token is None or token == "":
+        if token is None or token == "" or isinstance(token, Mapping | list | bool):
+            nature = f": it is {answer.nature}" if answer.nature else ""
             raise LoginError(
-                f"the login's answer holds no token at {self._placement.token}",
+                f"the login's answer holds no token at {self._placement.token}{nature}",
                 where=where,
                 excerpt=self.rendering.redactor.excerpt(_without_values(answer.body)),
-                hint="Set `authenticator.token` to where the token stands.",
+                hint="check the URL in `authenticator`" if nature else _where_it_may_stand(answer.body),
             )
         expires_in = templates.extractor(self._placement.expires_in, "authenticator.expires_in").first(answer, scope)
         return Token(str(token), parse_wait(expires_in, self.sender.clock.now()), answer)
@@ -160,10 +162,16 @@ def _likely_secrets(body: Any) -> Iterator[str]:
         yield body
 
 
+def _where_it_may_stand(body: Any) -> str:
+    if isinstance(body, Mapping) and any(str(key).lower().startswith("error") for key in body):
+        return "look at the secrets of `authenticator`; else set `authenticator.token` to where the token stands"
+    return "set `authenticator.token` to where the token stands"
+
+
 def _without_values(body: Any) -> str | None:
     """The shape of an answer that may hold a token nobody has found: what is no error message is not shown."""
     if not isinstance(body, Mapping):
-        return None if body is None else f"a {type(body).__name__}"
+        return None
     shown = [
         f"{key}: {value}" if any(word in str(key).lower() for word in _WORDS) else str(key)
         for key, value in body.items()

@@ -64,8 +64,7 @@ def parse(url: str) -> Url:
     if match is None or authority is None or port > 65535:  # noqa: PLR2004
         shown = re.split(r"[?#]", url.strip())[0].rpartition("@")[2]
         raise RequestError(
-            f"{shown!r} is not an http or https URL",
-            hint="Write a path, which is appended to `base_url`, or a full URL.",
+            f"{shown!r} is not an http or https URL"
         )
     scheme = match[1].lower()
     origin = Origin(scheme, _ascii_host(authority["host"]), port or DEFAULT_PORTS[scheme])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
     from tap_asyncreport.job import Job, Unit
     from tap_asyncreport.response import Response
     from tap_asyncreport.templates import Extractor, Templates
-
-REQUEST_IDS = (
-    "x-request-id", "x-amzn-requestid", "x-amz-request-id", "x-ms-request-id", "request-id", "x-correlation-id",
-    "x-fb-trace-id", "x-guploader-uploadid", "x-trace-id",
-)  # fmt: skip
-
 
 class StreamContext:
     """One stream's settings with everything that its steps need, compiled once."""
@@ -100,12 +93,6 @@ class StreamContext:
             return None if self.message is None else self.message.first(response, scope)
         except TemplateError:
             return None
-
-
-def answered(where: Where, response: Response) -> Where:
-    """The place with what an answer adds to it: its code and the id by which the API's support finds it."""
-    request_id = next((response.headers[name] for name in REQUEST_IDS if name in response.headers), None)
-    return replace(where, status_code=response.status_code, request_id=request_id)
 
 
 def own_url(response: Response | None) -> str | None:

@@ -7,13 +7,15 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tap_asyncreport.errors import RequestError
+from tap_asyncreport.errors import ReportError, RequestError
 from tap_asyncreport.job import Job, Means, Outcome, Unit
+from tap_asyncreport.lifecycle.hints import unusable
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, Page, pages_of, put_json
 from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
-from tap_asyncreport.response import Response
-from tap_asyncreport.templates.suggestions import missing, refusal
+from tap_asyncreport.response import Response, answered
+from tap_asyncreport.templates.lookup import path_like
+from tap_asyncreport.templates.suggestions import elsewhere, missing, refusal
 from tap_asyncreport.templates.text import as_text
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ class Polls(Protocol):
 
     def needs_id(self, job: Job) -> bool:
         """Whether a poll cannot do without the id that the job has not."""
+        ...
+
+    def names_id(self, source: str) -> bool:
+        """Whether a poll names the job by what stands at this path of the creation's answer."""
         ...
 
     def settled(self, job: Job) -> bool:
@@ -99,6 +105,7 @@ class CreationRequester:
             answer, found = self._adopt(answer, job)
         elif answer.good:
             found = self._job_id.first(answer.response, self._scope(requester, job, answer))
+            found = None if found == "" and self._polls.names_id(self._id_source) else found
             if found is None and self._needs_id(job, answer.response):
                 return answer.outcome(means=Means.FAIL, error=self._no_id(answer))
         if not answer.good:
@@ -178,11 +185,28 @@ class CreationRequester:
                 "`creation_requester.responses`: if this is a refusal, say what it means (retry, busy, fail …), for "
                 f"example by the rule {rule}; else check `creation_requester.job_id`"
             )
+        if elsewhere(response, "id") is None:
+            about = unusable(Step.CREATION, response, self._context.stream.name)
+            if about is not None:
+                return about
         found = missing(response, "creation_requester.job_id", "id")
         return f"{found}; if this is a refusal, say so in `creation_requester.responses`"
 
-    def _no_id(self, answer: Answer) -> Any:
+    def may_be_named(self, job: Job) -> bool:
+        """Whether the answer looks as if a job was made: it holds something like an id, where no template looks."""
+        return path_like(job.creation_response or Response(), "id") is not None
+
+    def nameless(self, job: Job) -> ReportError:
+        """The error for a job that no later step can name, from the answer that should have said how."""
+        response = job.creation_response or Response()
+        place = answered(self._context.where(job.unit, job), response)
+        said = self._context.said(response, self._context.scope(job))
+        return self._no_id(Answer(Means.OK, response, replace(place, request_line=response.request_line), said))
+
+    def _no_id(self, answer: Answer) -> ReportError:
+        response = answer.response
+        nature = f": it is {response.nature}" if response.nature else ""
         return answer.complaint(
-            f"creating the job: the answer ({answer.response.status_code}) holds no job id at {self._id_source}",
-            hint=self._id_hint(answer.response),
+            f"creating the job: the answer ({response.status_code}) holds no job id at {self._id_source}{nature}",
+            hint=self._id_hint(response),
         )

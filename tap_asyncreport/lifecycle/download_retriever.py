@@ -15,7 +15,15 @@ from tap_asyncreport.job import Job, Means, Outcome
 from tap_asyncreport.lifecycle.context import own_url
 from tap_asyncreport.lifecycle.download import Download
 from tap_asyncreport.lifecycle.expectations import Expectations
-from tap_asyncreport.lifecycle.incoming import Incoming, content_range, described, page_response, validator_of
+from tap_asyncreport.lifecycle.hints import patience
+from tap_asyncreport.lifecycle.incoming import (
+    Incoming,
+    content_range,
+    described,
+    page_response,
+    source_of,
+    validator_of,
+)
 from tap_asyncreport.lifecycle.integrity import verify
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, pages_of
 from tap_asyncreport.lifecycle.record_counts import path_of_rows, records_in
@@ -246,7 +254,8 @@ class DownloadRetriever:
     def _broken(self, answer: Answer, said: str, piece: Piece, download: Download) -> Outcome:
         """The transfer broke off: what came is kept where the server can go on from there."""
         kept = self._range is not None or download.validator is not None
-        outcome = self._failed(answer, f"{said} ({piece.size} bytes are here)", None)
+        here = "" if f"{piece.size} bytes" in said else f" ({piece.size} bytes are here)"
+        outcome = self._failed(answer, said + here, None)
         if not kept:
             download.drop_piece()
         return outcome
@@ -254,7 +263,7 @@ class DownloadRetriever:
     def _failed(self, answer: Answer, said: str, drop: Download | None, hint: str | None = None) -> Outcome:
         if drop is not None:
             drop.drop_piece()
-        error = TransferError(f"downloading: {said}", where=answer.where, hint=hint)
+        error = TransferError(f"downloading: {said}", where=answer.where, hint=hint or patience(Step.DOWNLOAD))
         return answer.outcome(means=Means.RETRY, error=error)
 
     # -- a whole file
@@ -269,6 +278,7 @@ class DownloadRetriever:
             target=download.target,
             target_number=download.number,
             page=download.page.number,
+            where=source_of(response),
         )
         self._verify(answer, file, download, scope)
         response = page_response(file, response) if self._pages is not None else response
@@ -324,7 +334,7 @@ class DownloadRetriever:
         with piece:
             piece.write(response.text.encode(), room)
         fields = {**described(response), "content_encoding": None, "charset": "utf-8", "name": None}
-        download.keep(SpooledFile(piece.path, piece.size, **fields))
+        download.keep(SpooledFile(piece.path, piece.size, **fields, where=source_of(response)))
         download.turn_to(None)
 
 

@@ -7,11 +7,11 @@ from email.message import Message
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from tap_asyncreport.errors import RequestError
+from tap_asyncreport.errors import RequestError, Where
 from tap_asyncreport.http.network import NetworkError
 from tap_asyncreport.http.reply import decoded, json_of, text_of
 from tap_asyncreport.lifecycle.integrity import beginning
-from tap_asyncreport.response import Response
+from tap_asyncreport.response import Response, answered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +89,11 @@ def validator_of(response: Response) -> str | None:
         return None if etag.startswith("W/") else str(etag)
     date: str | None = response.headers.get("last-modified")
     return date
+
+
+def source_of(response: Response) -> Where:
+    """The request that a file answers, for whoever cannot read it."""
+    return answered(Where(request_line=response.request_line), response) if response.request_line else Where()
 
 
 def described(response: Response) -> dict[str, Any]:

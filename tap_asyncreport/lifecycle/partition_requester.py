@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +11,9 @@ import backoff
 
 from tap_asyncreport.errors import ReportError, RequestError
 from tap_asyncreport.job import Means, Unit
+from tap_asyncreport.lifecycle.hints import unusable
 from tap_asyncreport.lifecycle.paginators import FIRST, Changes, Page, pages_of
-from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
+from tap_asyncreport.lifecycle.requester import DOING, Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 
 if TYPE_CHECKING:
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
     from tap_asyncreport.lifecycle.context import StreamContext
     from tap_asyncreport.response import Response
 
+logger = logging.getLogger("tap-asyncreport")
+
 MAX_TRIES = 6
+_LAST_STEP = re.compile(r"(\[[^\[\]]*\]|\.\.?\*)$")
 
 
 class PartitionRequester:
@@ -29,6 +35,7 @@ class PartitionRequester:
         key = f"partitions.{dimension.name}"
         place = f"{context.key}.{key}"
         self._context = context
+        self._dimension = dimension.name
         self._retry = dimension.request.retry
         self._requester = Requester(dimension.request, Step.PARTITION, context, f"{key}.request")
         self._records = context.templates.extractor(dimension.records, f"{place}.records")
@@ -44,19 +51,52 @@ class PartitionRequester:
         scope = self._context.unit_scope(unit)
         found: list[Any] = []
         page: Page | None = FIRST
+        last: Answer | None = None
         while page is not None:
             answer = self._patiently(unit, scope, Changes() if self._pages is None else self._pages.changes(page))
             if answer.means is Means.EMPTY:
                 break
-            records = self._of(answer.response, scope)
+            if last is not None and answer.response.text and last.response.text == answer.response.text:
+                raise answer.complaint(
+                    f"{DOING[Step.PARTITION]}: page {page.number + 1} repeats the one before it",
+                    hint=f"check the `paginator` under `partitions` of {self._dimension}",
+                )
+            last = answer
+            records = self._of(answer, scope)
             found += [self._value_of(record, scope) for record in records]
             seen = self._requester.answer_scope(scope, answer.response)
             page = None if self._pages is None else self._pages.after(page, answer.response, seen, len(records))
+        if last is not None and found and all(value is None for value in found):
+            source = self._value.source if self._value is not None else self._records.source
+            raise last.complaint(
+                f"{DOING[Step.PARTITION]}: none of the {len(found)} records holds anything at {source}",
+                hint=f"check `partitions`: where is {self._dimension} in a record?",
+            )
+        if not found:
+            logger.warning("%s: the API lists no %s, so there is nothing to read", unit, self._dimension)
         return found
 
-    def _of(self, response: Response, scope: Mapping[str, Any]) -> list[Any]:
-        found = self._records.all(response, self._requester.answer_scope(scope, response))
+    def _of(self, answer: Answer, scope: Mapping[str, Any]) -> list[Any]:
+        """The records of a page; raises RequestError where there is no place for any: that is no empty list."""
+        response, source = answer.response, self._records.source
+        scope = self._requester.answer_scope(scope, response)
+        found = self._records.all(response, scope)
+        if response.body is None or (not found and not self._is_empty_list(response, scope)):
+            nature = f": it is {response.nature}" if response.nature else ""
+            usual = f"check `partitions`: {self._dimension} has `records: {source}`"
+            raise answer.complaint(
+                f"{DOING[Step.PARTITION]}: the answer holds nothing at {source}{nature}",
+                hint=unusable(Step.PARTITION, response, self._context.stream.name) or usual,
+            )
         return found[0] if len(found) == 1 and isinstance(found[0], list) else found
+
+    def _is_empty_list(self, response: Response, scope: Mapping[str, Any]) -> bool:
+        """Whether what the last step of the path looks into is there, so that it only holds nothing."""
+        holder = _LAST_STEP.sub("", self._records.source)
+        if holder == self._records.source or not holder.startswith("$"):
+            return not self._records.source.startswith("$")
+        parts = self._context.templates.extractor(holder, f"{self._records.key}").all(response, scope)
+        return any(isinstance(part, list) or part is None for part in parts)
 
     def _value_of(self, record: Any, scope: Mapping[str, Any]) -> Any:
         return record if self._value is None else self._value.first(record, {**scope, "record": record})
@@ -66,9 +106,20 @@ class PartitionRequester:
             answer = self._requester.ask(Asking(unit, None, scope), changes)
             if answer.means in (Means.OK, Means.EMPTY):
                 return answer
-            last = tries >= (self._retry.max_tries or MAX_TRIES)
-            if answer.means is not Means.RETRY or last or self._context.clock.wait(answer.wait or wait):
-                raise answer.error or RequestError("the partitions could not be listed", where=answer.where)
+            most = self._retry.max_tries or MAX_TRIES
+            error = answer.error or RequestError("the partitions could not be listed", where=answer.where)
+            if answer.means is not Means.RETRY or tries >= most:
+                raise error
+            pause = answer.wait or wait
+            if pause > (longest := self._context.stream.jobs.timeout.total_seconds()):
+                raise answer.complaint(
+                    f"{error.message}: that is longer than jobs.timeout of {longest:g} s", hint="run again later"
+                )
+            logger.warning(
+                "%s: %s; tries again in %g s (try %d of %d)", unit, _told(error), pause, tries, most
+            )
+            if self._context.clock.wait(pause):
+                raise error
         raise ReportError("unreachable")
 
     def _waits(self) -> Iterator[float]:
@@ -78,3 +129,7 @@ class PartitionRequester:
         next(waits)
         while True:
             yield next(waits) or 0.0
+
+
+def _told(error: ReportError) -> str:
+    return f"{error.message}: {error.excerpt}" if error.excerpt else error.message

@@ -17,12 +17,13 @@ from tap_asyncreport.http.reply import json_of
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
 from tap_asyncreport.job import Job, JobStatus, Means, Outcome
 from tap_asyncreport.lifecycle.context import job_view
-from tap_asyncreport.lifecycle.paginators import FIRST, pages_of
+from tap_asyncreport.lifecycle.hints import unusable
+from tap_asyncreport.lifecycle.paginators import FIRST, Page, pages_of
 from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.lifecycle.status_words import combined, flattened, shown, words_to_add
 from tap_asyncreport.response import Response
-from tap_asyncreport.templates.suggestions import missing
+from tap_asyncreport.templates.suggestions import elsewhere, missing
 from tap_asyncreport.templates.text import to_json
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ class PollingRequester:
         named = self.requester is not None and ("job", "id") in self.requester.paths()
         return named and job.id is None and not self.can_ask(job)
 
+    def names_id(self, source: str) -> bool:
+        """Whether a poll names the job by what stands at this path of the creation's answer."""
+        wanted = {("job", "id"), ("creation_response", source.removeprefix("$."))}
+        return self.requester is not None and not wanted.isdisjoint(self.requester.paths())
+
     def settled(self, job: Job) -> bool:
         """Whether the creation's answer holds the rows already, under a final status: then nothing is left to ask."""
         if self._context.stream.download_retriever.source is None:
@@ -112,7 +118,7 @@ class PollingRequester:
     def _poll_group(self, requester: Requester, jobs: list[Job]) -> Iterator[tuple[Job, Outcome]]:
         views = [job_view(job) for job in jobs]
         waiting = {id(job): job for job in jobs}
-        page = FIRST
+        page, last = FIRST, ""
         while True:
             asking = Asking(jobs[0].unit, jobs[0], {**self._context.scope(jobs[0]), "jobs": views})
             changes = self._pages.changes(page) if self._pages else None
@@ -129,9 +135,19 @@ class PollingRequester:
                 if outcome is not None:
                     del waiting[id(job)]
                     yield job, outcome
+            if following is not None and answer.response.text == last:
+                for job in waiting.values():
+                    yield job, answer.outcome(means=Means.FAIL, error=self._repeats(answer, job, page))
+                return
+            last = answer.response.text
             if following is None or not waiting:
                 return
             page = following
+
+    def _repeats(self, answer: Answer, job: Job, page: Page) -> ReportError:
+        said = f"asking for the job's status: page {page.number + 1} repeats the one before it"
+        error = answer.complaint(said, hint="check `polling_requester.paginator`")
+        return error.within(self._context.where(job.unit, job))
 
     def _unanswered(self, answer: Answer, job: Job, *, alone: bool) -> Outcome:
         if answer.means is Means.NOT_READY:
@@ -233,15 +249,33 @@ class PollingRequester:
 
     def _failed(self, seen: _Seen, job: Job, status: JobStatus, word: str) -> JobError:
         what = "failed" if status is JobStatus.FAILED else "timed out at the API"
-        return self._complaint(seen, job, f"the job {what}: its status is {word!r}", None)
+        hint = (
+            "where the API tells the reason elsewhere, name it by `status.message` or `error_requester`; where such "
+            "failures pass, raise `jobs.max_attempts` or `jobs.retry_wait`"
+        )
+        return self._complaint(seen, job, f"the job {what}: its status is {word!r}", hint)
 
     def _unknown(self, seen: _Seen, job: Job, word: str) -> JobError:
-        if not word:
-            message = f"the answer holds no status at {self._status.extractor}"
-            return self._complaint(seen, job, message, missing(seen.response, "status.extractor", "status"))
+        if not word or word == "null":
+            return self._no_status(seen, job)
+        if word.startswith("{"):
+            hint = f"point `status.extractor` at the word in it, such as `{self._status.extractor}.KEY`"
+            return self._complaint(seen, job, f"the status is a mapping, not a word: {word}", hint)
         known, line = words_to_add(self._status, word)
         message = f"the status {word!r} is not known; known are {known}"
         hint = f"say what it means under `status.mapping`, for example `{line}`; or set `status.unknown: running`"
+        return self._complaint(seen, job, message, hint)
+
+    def _no_status(self, seen: _Seen, job: Job) -> JobError:
+        """There is no word where one should be: the answer is of another kind, or has it elsewhere, or none yet."""
+        source, nature = self._status.extractor, seen.response.nature
+        message = f"the answer holds no status at {source}" + (f": it is {nature}" if nature else "")
+        found = elsewhere(seen.response, "status")
+        if found == source:
+            hint = "where an empty status means that the job still runs, set `status.unknown: running`"
+            return self._complaint(seen, job, f"the status at {source} is empty", hint)
+        about = unusable(Step.POLLING, seen.response, self._context.stream.name) if found is None else None
+        hint = about or missing(seen.response, "status.extractor", "status")
         return self._complaint(seen, job, message, hint)
 
     def _warn(self, word: str) -> None:

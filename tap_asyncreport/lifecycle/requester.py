@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 from tap_asyncreport.errors import ConfigurationError, LoginError, ReportError, RequestError, TemplateError, Where
 from tap_asyncreport.http.bodies import header_pairs, pairs
 from tap_asyncreport.http.calls import Call
-from tap_asyncreport.http.network import NetworkError
+from tap_asyncreport.http.network import ConnectionRefused, NetworkError, NotReady
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
 from tap_asyncreport.http.rules import CompiledRule, parse_codes
 from tap_asyncreport.job import Means, Outcome
-from tap_asyncreport.lifecycle.context import answered
-from tap_asyncreport.lifecycle.hints import hint_for
+from tap_asyncreport.lifecycle.hints import expired_link, hint_for, patience, unusable
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes
 from tap_asyncreport.lifecycle.rendering import Body
 from tap_asyncreport.lifecycle.rules import Step, Verdict, classify
-from tap_asyncreport.response import Response
+from tap_asyncreport.response import Response, answered
+from tap_asyncreport.templates.lookup import kind_of
+from tap_asyncreport.templates.text import as_text
 
 if TYPE_CHECKING:
-    import re
     from datetime import datetime
 
     from tap_asyncreport.config.requesters import Requester as Config
@@ -44,6 +45,7 @@ DOING: Mapping[Step, str] = {
 }
 # Names that say something only of a job that was made as a whole.
 _WHOLE = frozenset({"job", "jobs", "creation_response", "polling_response", "download_target"})
+_OTHER_SCHEME = re.compile(r"\s*(?!https?:)([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _ANSWER_NAMES = {Step.CREATION: "creation_response", Step.POLLING: "polling_response"}
 
 
@@ -116,7 +118,7 @@ class Requester:
     def can_name(self, job: Job) -> bool:
         """Whether all that the request says of the job is known: of one made in part, what its first steps said."""
         if not job.in_part:
-            return job.id is not None or ("job", "id") not in self.paths() or self.renders(self._context.scope(job))
+            return job.id is not None or self.renders(self._context.scope(job))
         known = job.creation_responses
         return all(
             len(path) > 1 and path[1] in known if path[0] == "creation_responses" else path[0] not in _WHOLE
@@ -137,8 +139,19 @@ class Requester:
         return (path for part in parts if part is not None for path in part.paths)
 
     def url(self, scope: Mapping[str, Any]) -> str | None:
-        """The rendered URL or path; None where it is null or empty."""
-        return self._url.text(scope) or None
+        """The rendered URL or path; None where it is null or empty, RequestError where it is nothing of the kind."""
+        url = self._url.render(scope)
+        if url is None or url == "":
+            return None
+        scheme = _OTHER_SCHEME.match(url) if isinstance(url, str) else None
+        if scheme is None and not isinstance(url, bool | list | Mapping):
+            return as_text(url)
+        what = f"has the scheme {scheme[1]!r}" if scheme else f"is {kind_of(url)}"
+        raise RequestError(
+            f"what should be a URL {what}: {self._context.http.redactor.excerpt(as_text(url))}",
+            where=Where(step=self.label),
+            hint=f"check `{self.step}.request`; only http and https are spoken here",
+        )
 
     def content(self, scope: Mapping[str, Any], changes: Changes = UNCHANGED) -> dict[str, Any]:
         """Method, URL, parameters and body as they would be sent, without headers."""
@@ -156,7 +169,7 @@ class Requester:
         scope = {**asking.scope, "now": self._now(asking.job)}
         url = changes.url or self.url(scope)
         if url is None:
-            raise RequestError(f"the URL of {self.step} is null", hint=f"check `{self.step}.request`")
+            raise RequestError("the URL is null", hint=f"check `{self.step}.request`")
         params = {**({} if changes.url else self._params.render(scope)), **changes.params}
         body, media_type = self.body.encoded(scope, changes.json)
         headers = {**dict(header_pairs(self._headers.render(scope))), **changes.headers}
@@ -201,9 +214,7 @@ class Requester:
         except LoginError as error:
             raise error.within(where) from error
         except ReportError as error:
-            if isinstance(error, TemplateError) and error.answer is not None and error.excerpt is None:
-                error.excerpt = self._context.http.redactor.excerpt(asking.scope[error.answer].text)
-            return Answer(Means.FAIL, where=where, error=error.within(where))
+            return Answer(Means.FAIL, where=where, error=self._unsendable(error, asking).within(where))
         except NetworkError as error:
             return self._lost(error, where)
         except ConfigurationError as error:
@@ -225,13 +236,16 @@ class Requester:
             reply = http.send(call, credentials, stream=read is not None)
             response = read_whole(reply) if read is None else read(reply)
             place = answered(replace(where, request_line=reply.request_line), response)
-            answer = self._judged(response, asking.scope, place)
+            response.request_line = reply.request_line
+            answer = self._judged(response, asking.scope, place, anonymous=credentials is None)
             logger.debug("%s: %s answered %s: %s", self.label, reply.request_line, response.status_code, answer.means)
             if answer.means is not Means.AUTH_EXPIRED:
                 return answer
             reply.close()
             if credentials is None and self.step is Step.DOWNLOAD:  # a presigned link that is no longer good
-                return replace(answer, means=Means.LINK_EXPIRED)
+                said = f"{DOING[self.step]}: the API answered {response.status_code}"
+                error = answer.complaint(said, hint=expired_link(response.status_code))
+                return replace(answer, means=Means.LINK_EXPIRED, error=error)
             if refreshed or credentials is None or not credentials.refresh(reply.token):
                 raise self._refused(answer, anonymous=credentials is None, refreshed=refreshed)
             refreshed = True
@@ -246,7 +260,29 @@ class Requester:
         names = {"response", _ANSWER_NAMES.get(self.step, "response"), self.name or "response"}
         return {**scope, **dict.fromkeys(names, response)}
 
-    def _judged(self, response: Response, scope: Mapping[str, Any], where: Where) -> Answer:
+    def _unsendable(self, error: ReportError, asking: Asking) -> ReportError:
+        """The error of a request that could not be made, with what is known of the answer that it looked into."""
+        if isinstance(error, TemplateError):
+            answer = None if error.answer is None else asking.scope[error.answer]
+            if isinstance(answer, Response):
+                error.excerpt = error.excerpt or self._context.http.redactor.excerpt(answer.text)
+                seen = Where(request_line=answer.request_line, status_code=answer.status_code)
+                error.within(answered(seen, answer) if answer.request_line else Where())
+                error.hint = error.hint or self._about(error.answer, answer)
+        else:
+            error.hint = error.hint or f"check `{self.step}.request`"
+        if self.step in (Step.ABORT, Step.DELETE) or not isinstance(error, TemplateError):
+            error.message = f"{DOING[self.step]}: {error.message}"
+        return error
+
+    def _about(self, name: str | None, answer: Response) -> str:
+        """What to try where an answer lacks what a template wants of it."""
+        step = next((step for step, known in _ANSWER_NAMES.items() if known == name), self.step)
+        stream = self._context.stream.name
+        usual = f"see what it holds with `tap-asyncreport trace {stream}`, and correct the template"
+        return unusable(step, answer, stream) or usual
+
+    def _judged(self, response: Response, scope: Mapping[str, Any], where: Where, *, anonymous: bool) -> Answer:
         scope = self.answer_scope(scope, response)
         verdict = classify(self.step, self.rules, response, scope, repeated=self._repeated)
         said = self._context.said(response, scope)
@@ -255,7 +291,7 @@ class Requester:
             return answer
         wait, asked = self._wait(verdict, response, scope)
         message = f"{DOING[self.step]}: the API answered {response.status_code}{asked}"
-        hint = hint_for(self.step, verdict, response.status_code)
+        hint = hint_for(self.step, verdict, response.status_code, self._context.stream.name, anonymous=anonymous)
         return replace(answer, wait=wait, error=answer.complaint(message, hint=hint))
 
     def _wait(self, verdict: Verdict, response: Response, scope: Mapping[str, Any]) -> tuple[float | None, str]:
@@ -275,7 +311,7 @@ class Requester:
             hint = f"set `authenticator`, or `{self.step}.authenticator: inherit` for another origin"
         elif refreshed:
             message = f"{DOING[self.step]}: the API refused a fresh token ({code})"
-            hint = "check what the credentials may do"
+            hint = "check what the credentials of `authenticator` may do"
         else:
             message = f"{DOING[self.step]}: the API refused the credentials ({code})"
             hint = "check `authenticator` and `secrets`"
@@ -283,10 +319,23 @@ class Requester:
 
     def _lost(self, error: NetworkError, where: Where) -> Answer:
         """No whole answer came; only a creation that may have arrived is not worth another try."""
+        if isinstance(error, NotReady):
+            where = error.where.within(where)
         place = replace(where, request_line=error.request_line)
-        message, hint = f"{DOING[self.step]}: {error.message}", error.hint
+        message, hint = f"{DOING[self.step]}: {error.message}", error.hint or self._after_trouble(error)
         if self.step is not Step.CREATION or not error.sent or self.repeats_timeouts:
-            return Answer(Means.RETRY, where=place, error=RequestError(message, where=place, hint=hint))
+            said = error.excerpt if isinstance(error, NotReady) else None
+            return Answer(
+                Means.RETRY, where=place, error=RequestError(message, where=place, excerpt=said, hint=hint)
+            )
         message += "; the job may exist, so the call is not repeated"
         hint = "set `idempotency_header`, or `retry: {on: [timeout]}` where a second job does no harm"
         return Answer(Means.FAIL, where=place, error=RequestError(message, where=place, hint=hint))
+
+    def _after_trouble(self, error: NetworkError) -> str:
+        """What to try when no answer came, where the trouble itself gives no advice."""
+        if not isinstance(error, ConnectionRefused):
+            return patience(self.step)
+        line = (error.request_line or "").partition(" ")[2]
+        host = "`base_url`" if self._context.http.is_own(line) else f"`{self.step}.request`, or in its link,"
+        return f"is the host in {host} right, and can it be reached from here?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,13 @@ from tap_asyncreport.job import JobStatus
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.streams import Status
+
+_LIKELY = {
+    JobStatus.FAILED: re.compile("cancel|abort|fail|error|reject|kill|invalid|denied|terminat", re.IGNORECASE),
+    JobStatus.TIMED_OUT: re.compile("expire|time.?out", re.IGNORECASE),
+    JobStatus.SKIPPED: re.compile("no.?data|empty|no.?result|skip", re.IGNORECASE),
+    JobStatus.COMPLETED: re.compile("complet|done|finish|success|succe|ready|^ok$", re.IGNORECASE),
+}
 
 
 def flattened(words: Sequence[Any]) -> list[Any]:
@@ -42,8 +50,8 @@ def shown(words: Sequence[Any]) -> str:
 
 
 def words_to_add(status: Status, word: str) -> tuple[str, str]:
-    """The known words, and the line of configuration that would make this one mean `running`."""
+    """The known words, and the line of configuration that would give this one the meaning that it most likely has."""
     known = known_words(status)
     listing = "; ".join(f"{kind}: {', '.join(map(str, words))}" for kind, words in known.items() if words)
-    running = json.dumps([*known[JobStatus.RUNNING], word], ensure_ascii=False, default=str)
-    return listing, f"running: {running}"
+    kind = next((kind for kind, stems in _LIKELY.items() if stems.search(word)), JobStatus.RUNNING)
+    return listing, f"{kind}: {json.dumps([*known[kind], word], ensure_ascii=False, default=str)}"

@@ -19,12 +19,22 @@ FIRST_POLL = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """How often one call is made, and how long apart: `wait` doubles up to `wait_max`."""
+    """How often one call is made, and how long apart: `wait` doubles up to `wait_max`. `key` is where that is said."""
 
     max_tries: int | None = None
     max_time: float | None = None
     wait: float = 1.0
     wait_max: float = 60.0
+    key: str = field(default="", compare=False)
+
+    def told(self, failures: int, *, asked: bool) -> str | None:
+        """Who says how long to wait, and which try failed, of how many within how long by which key."""
+        if self.max_tries is None:
+            return "as the API asks" if asked else None
+        longest = round(sum(self.pause(number) for number in range(1, self.max_tries)), 1)
+        within = "" if asked else f" in {longest:g} s"
+        bound = f", by `{self.key}`" if self.key else ""
+        return f"{'as the API asks, ' if asked else ''}try {failures} of {self.max_tries}{within}{bound}"
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, 1 for the first."""
@@ -88,14 +98,15 @@ def _seconds(length: timedelta) -> float:
     return length.total_seconds()
 
 
-def _tries(retry: Retry | None, default: int | None) -> Tries:
+def _tries(retry: Retry | None, default: int | None, key: str = "") -> Tries:
     if retry is None:
-        return Tries(default)
+        return Tries(default, key=key)
     return Tries(
         default if retry.max_tries is None else retry.max_tries,
         None if retry.max_time is None else _seconds(retry.max_time),
         _seconds(retry.wait),
         _seconds(retry.wait_max),
+        key,
     )
 
 
@@ -108,6 +119,8 @@ def _retry(requester: Requester | Sequence[Requester] | None) -> Retry | None:
 def budget_of(stream: Stream, settings: Settings) -> Budget:
     """The stream's budget as configured."""
     jobs = stream.jobs
+    asked = stream.download_target_requester
+    finder = "download_retriever" if _retry(asked) is None else "download_target_requester"
     keeps = jobs.on_exit == "keep" or (jobs.on_exit is None and stream.abort_requester is None)
     return Budget(
         max_concurrent=jobs.max_concurrent or settings.max_concurrent_jobs,
@@ -122,10 +135,10 @@ def budget_of(stream: Stream, settings: Settings) -> Budget:
         keep_on_exit=keeps,
         max_attempts=jobs.max_attempts,
         retry_wait=_seconds(jobs.retry_wait),
-        creation=_tries(stream.creation_requester[-1].retry, jobs.creation_max_tries),
-        polling=_tries(_retry(stream.polling_requester), None),
-        target=_tries(_retry(stream.download_target_requester) or stream.download_retriever.retry, 10),
-        download=_tries(stream.download_retriever.retry, 10),
+        creation=_tries(stream.creation_requester[-1].retry, jobs.creation_max_tries, "jobs.creation_max_tries"),
+        polling=_tries(_retry(stream.polling_requester), None, "polling_requester.retry.max_tries"),
+        target=_tries(_retry(asked) or stream.download_retriever.retry, 10, f"{finder}.retry.max_tries"),
+        download=_tries(stream.download_retriever.retry, 10, "download_retriever.retry.max_tries"),
         aborts=stream.abort_requester is not None,
         deletes=stream.delete_requester is not None,
         abort=_tries(_retry(stream.abort_requester), 2),

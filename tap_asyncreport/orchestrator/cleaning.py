@@ -109,7 +109,7 @@ class Cleaning(Gates):
         if outcome.means is Means.RETRY and self._try_clean_up_again(item, verb, outcome, now):
             return
         kind = JobEventKind.ABORTED if verb is Verb.ABORT else JobEventKind.DELETED
-        if not (done and item.job.in_part):
+        if not (item.job.in_part if done else outcome.error is None):
             self._tell(item, kind if done else JobEventKind.WARNING, now, outcome)
         if item.settle and done:
             self._settle(item, now)

@@ -153,7 +153,8 @@ class Creation(Fetching):
         if self._asks_too_much(task, outcome, now, task.budget.timeout):
             return
         kind = JobEventKind.BUSY if outcome.means is Means.BUSY else JobEventKind.DELAYED
-        self._note(kind, task, now, wait=wait, error=outcome.error)
+        tried = tries.told(task.creation_failures, asked=asked is not None)
+        self._note(kind, task, now, wait=wait, error=outcome.error, tries=tried)
         self._free_slot(task)
         if too_many(outcome):
             self._shut_gate(task.stream.gate, now + wait)

@@ -64,8 +64,9 @@ class Desk:
         wait: float | None = None,
         error: ReportError | None = None,
         rows: int | None = None,
+        tries: str | None = None,
     ) -> None:
-        self.events.append(JobEvent(kind, now, task.unit, job or task.job, word, wait, error, rows))
+        self.events.append(JobEvent(kind, now, task.unit, job or task.job, word, wait, error, rows, tries))
 
     # -- waiting and being alive
 

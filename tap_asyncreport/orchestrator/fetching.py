@@ -89,15 +89,18 @@ class Fetching(Polling):
 
     def _target_again(self, task: Task, outcome: Outcome, now: float) -> None:
         task.target_failures += 1
-        wait = self._next_try(task, outcome, Made(task.budget.target, task.target_failures, task.target_since), now)
+        tries = Made(task.budget.target, task.target_failures, task.target_since)
+        wait = self._next_try(outcome, tries, now)
         if wait is None:
             self._fail(task, outcome.error, now, keep=True)
         elif self._asks_too_much(task, outcome, now, task.budget.timeout):
             return
-        elif outcome.means in (Means.NOT_READY, Means.LINK_EXPIRED):
-            self._refresh(task, now, wait)
         else:
-            self.agenda.put(now + wait, task)
+            self._note_delay(task, outcome, wait, tries, now)
+            if outcome.means in (Means.NOT_READY, Means.LINK_EXPIRED):
+                self._refresh(task, now, wait)
+            else:
+                self.agenda.put(now + wait, task)
 
     # -- downloads
 
@@ -148,24 +151,26 @@ class Fetching(Polling):
         if outcome.progress is not None and outcome.progress != task.pieces:
             task.pieces, task.download_failures, task.fetch_since = outcome.progress, 0, now
         task.download_failures += 1
-        wait = self._next_try(task, outcome, Made(task.budget.download, task.download_failures, task.fetch_since), now)
+        tries = Made(task.budget.download, task.download_failures, task.fetch_since)
+        wait = self._next_try(outcome, tries, now)
         if wait is None:
             self._fail(task, outcome.error, now)
-        elif self._asks_too_much(task, outcome, now, task.budget.timeout):
-            return
-        elif outcome.means is Means.LINK_EXPIRED:
-            self._refresh(task, now, wait)  # a fresh target begins with a fresh polling answer
-        else:
-            self.agenda.put(now + wait, task)
+        elif not self._asks_too_much(task, outcome, now, task.budget.timeout):
+            self._note_delay(task, outcome, wait, tries, now)
+            if outcome.means is Means.LINK_EXPIRED:
+                self._refresh(task, now, wait)  # a fresh target begins with a fresh polling answer
+            else:
+                self.agenda.put(now + wait, task)
 
-    def _next_try(self, task: Task, outcome: Outcome, made: Made, now: float) -> float | None:
+    def _next_try(self, outcome: Outcome, made: Made, now: float) -> float | None:
         """The wait until the next try; None when there is none."""
         wait = asked_wait(outcome) or made.tries.pause(made.failures)
         since = now if made.since is None else made.since
-        if made.tries.spent(made.failures, now + wait - since):
-            return None
-        self._note(JobEventKind.DELAYED, task, now, wait=wait, error=outcome.error)
-        return wait
+        return None if made.tries.spent(made.failures, now + wait - since) else wait
+
+    def _note_delay(self, task: Task, outcome: Outcome, wait: float, made: Made, now: float) -> None:
+        tries = made.tries.told(made.failures, asked=asked_wait(outcome) is not None)
+        self._note(JobEventKind.DELAYED, task, now, wait=wait, error=outcome.error, tries=tries)
 
     def _note_quota(self, task: Task, outcome: Outcome, now: float) -> None:
         if outcome.means is Means.QUOTA_EXHAUSTED:

@@ -128,18 +128,16 @@ class Polling(Verdicts):
         task.failing_since = now if task.failing_since is None else task.failing_since
         asked = asked_wait(outcome) or 0.0
         wait = max(asked, task.budget.poll_pause(task.polls, self.jitter))
-        self._note(JobEventKind.DELAYED, task, now, wait=wait, error=outcome.error)
         if task.asked_at >= task.deadline:
             self._too_late(task, outcome, now)
         elif task.budget.polling.spent(task.failures, now + wait - task.failing_since):
             words = f"the status could not be read in {task.failures} tries"
             self._timed_out(task, outcome, now, words, hint="raise polling_requester.retry.max_tries", keep=True)
         elif not self._asks_too_much(task, outcome, now, task.deadline - now):
-            self._poll_again(task, now, asked, wait)
-
-    def _poll_again(self, task: Task, now: float, asked: float, wait: float) -> None:
-        wait = self._within_deadline(task, now, asked, wait)
-        self._poll_at(task, now + wait, 0.0 if asked else wait * EARLY)
+            wait = self._within_deadline(task, now, asked, wait)
+            tries = task.budget.polling.told(task.failures, asked=asked >= wait)
+            self._note(JobEventKind.DELAYED, task, now, wait=wait, error=outcome.error, tries=tries)
+            self._poll_at(task, now + wait, 0.0 if asked else wait * EARLY)
 
     def _within_deadline(self, task: Task, now: float, asked: float, wait: float) -> float:
         """The wait, so that there is one last look at the deadline, however long it is."""

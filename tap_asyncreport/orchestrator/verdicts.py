@@ -54,9 +54,10 @@ class Verdicts(Cleaning):
             self._fail(task, _attempts_error(task, outcome), now)
             return
         wait = max(SHORTEST_WAIT, task.budget.retry_wait) if spent else SHORTEST_WAIT
+        job = task.job
         self._discard(task, now)
         task.renew(spent + 1)
-        self._note(JobEventKind.RETRYING, task, now, wait=wait, error=outcome.error)
+        self._note(JobEventKind.RETRYING, task, now, wait=wait, error=outcome.error, job=job)
         self._may_start(task, now, wait)
 
     def _too_large(self, task: Task, outcome: Outcome, now: float) -> None:
@@ -111,7 +112,7 @@ class Verdicts(Cleaning):
             f"{words} ({seen.message})" if seen else words,
             where=seen.where if seen else None,
             excerpt=seen.excerpt if seen else None,
-            hint=hint + ("; the next run goes on with this job" if keeps else ""),
+            hint=hint + ("; the next run goes on with this job" if keeps and task.exists else ""),
         )
         self._fail(task, error, now, keep=keeps)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tap_asyncreport.error_text import render, summary
+from tap_asyncreport.errors import TemplateError
 from tap_asyncreport.job import JobEvent, JobEventKind, Unit
 from tap_asyncreport.reporting import words
 from tap_asyncreport.reporting.lanes import ENDS
@@ -207,6 +208,16 @@ def _pause(event: JobEvent) -> str:
     return f" in {words.duration(event.wait)}" if event.wait else ""
 
 
+def _tries(event: JobEvent) -> str:
+    return f" ({event.tries})" if event.tries else ""
+
+
+def _written_at(event: JobEvent) -> str:
+    """The template that cannot be rendered."""
+    is_ours = isinstance(event.error, TemplateError) and event.error.place
+    return f" (see {event.error.place})" if is_ours and event.error else ""
+
+
 def _created(event: JobEvent, seen: _Seen) -> Told:
     seen.created_at = event.at
     attempt = f" (attempt {event.job.attempt})" if event.job and event.job.attempt > 1 else ""
@@ -248,15 +259,17 @@ _TELL: dict[JobEventKind, Callable[[JobEvent, _Seen], Told]] = {
     JobEventKind.CREATED: _created,
     JobEventKind.ADOPTED: _adopted,
     JobEventKind.POLLED: _polled,
-    JobEventKind.DELAYED: _plain(lambda event: f"tries again{_pause(event)}{_because(event)}"),
-    JobEventKind.BUSY: _plain(lambda event: f"the API has no slot; tries again{_pause(event)}{_because(event)}"),
+    JobEventKind.DELAYED: _plain(lambda event: f"tries again{_pause(event)}{_tries(event)}{_because(event)}"),
+    JobEventKind.BUSY: _plain(
+        lambda event: f"the API has no slot; tries again{_pause(event)}{_tries(event)}{_because(event)}"
+    ),
     JobEventKind.COMPLETED: _completed,
     JobEventKind.DOWNLOADING: _plain(lambda event: f"{_job(event)}: downloading", logging.DEBUG),
     JobEventKind.NO_ROOM: _plain(lambda event: f"{_job(event)}: waits for room in the spool", logging.DEBUG),
     JobEventKind.READY: _plain(lambda event: f"{_job(event)}: ready to be written", logging.DEBUG),
     JobEventKind.WRITING: _plain(lambda event: f"{_job(event)}: writing rows", logging.DEBUG),
     JobEventKind.WRITTEN: _plain(lambda event: f"{_job(event)}: {words.many(event.rows or 0, 'row')} written"),
-    JobEventKind.RETRYING: _plain(lambda event: f"{_job(event)} failed; another one{_pause(event)}{_because(event)}"),
+    JobEventKind.RETRYING: _plain(lambda event: f"{_job(event)} is made again{_pause(event)}{_because(event)}"),
     JobEventKind.SPLIT: _plain(lambda event: f"too large; the window is halved{_because(event)}"),
     JobEventKind.SKIPPED: _plain(lambda event: f"the partition is skipped{_because(event)}", logging.WARNING),
     JobEventKind.DROPPED: _plain(lambda event: f"{_job(event)} is not waited for any more", logging.DEBUG),
@@ -264,5 +277,5 @@ _TELL: dict[JobEventKind, Callable[[JobEvent, _Seen], Told]] = {
     JobEventKind.KEPT: _plain(lambda event: f"{_job(event)} is kept for the next run"),
     JobEventKind.ABORTED: _plain(lambda event: f"{_job(event)} aborted"),
     JobEventKind.DELETED: _plain(lambda event: f"{_job(event)} deleted at the API", logging.DEBUG),
-    JobEventKind.WARNING: _plain(lambda event: f"{_job(event)}{_because(event)}", logging.WARNING),
+    JobEventKind.WARNING: _plain(lambda event: f"{_job(event)}{_because(event)}{_written_at(event)}", logging.WARNING),
 }

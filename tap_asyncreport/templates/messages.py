@@ -61,7 +61,9 @@ def _unknown(error: UnknownName, chains: Iterable[Path], scope: Mapping[str, Any
     if not names:
         hint = f"pick one: `{_dotted(label)}[0]`" if isinstance(error.holder, list) and error.holder else None
         return Fault(f"`{_dotted(label)}` is {kind_of(error.holder)}; it has no `{error.name}`", hint)
-    said = f"`{_dotted(label)}` has {_listed(names)}; there is no `{error.name}`"
+    nature = error.holder.nature if isinstance(error.holder, Response) else None
+    has = f"is {nature}" if nature else f"has {_listed(names)}"
+    said = f"`{_dotted(label)}` {has}; there is no `{error.name}`"
     meant = _refused(error.holder) or _meant(error.name, names) or _elsewhere(label, error.holder, str(error.name))
     return Fault(said, meant, label[0] if isinstance(scope.get(label[0]), Response) else None)
 
