@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,21 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def own_excepthook(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tap made in another test, or while tests were collected, leaves no hook behind."""
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+
+
+@pytest.fixture(autouse=True)
+def own_handlers() -> Iterator[None]:
+    """A tap made in a test leaves no handler behind, which would write to where nobody listens any more."""
+    before = [handler for logger in _loggers() for handler in logger.handlers]
+    yield
+    for logger in _loggers():
+        for handler in [each for each in logger.handlers if type(each) is logging.StreamHandler and each not in before]:
+            logger.removeHandler(handler)
+
+
+def _loggers() -> list[logging.Logger]:
+    known = logging.Logger.manager.loggerDict.values()
+    return [logging.getLogger(), *(logger for logger in known if isinstance(logger, logging.Logger))]
 
 
 @pytest.fixture
