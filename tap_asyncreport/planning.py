@@ -56,7 +56,7 @@ class LanePlan:
     units: Sequence[Unit]
     adopted: dict[int, Job] = field(default_factory=dict)
     stale: list[tuple[Unit, Job, bool]] = field(default_factory=list)
-    warnings: tuple[str, ...] = ()
+    warnings: list[str] = field(default_factory=list)
     is_read: bool = True  # false for a partition that is gone: it is only cleaned up after
 
 
@@ -110,7 +110,7 @@ def plan_lane(
         planned = calendar.windows(until, pending)
         windows, warnings = planned.windows, planned.warnings
     units = Units(windows, lambda window: unit_of(stream, partition, window, calendar))
-    plan = LanePlan(units, warnings=warnings)
+    plan = LanePlan(units, warnings=list(warnings))
     chains = sorted(young, key=_link, reverse=True)
     waiting = {window_of(entry): entry for entry in chains}  # of a chain the first that is not written yet
     placed: list[dict[str, Any]] = []
@@ -121,10 +121,16 @@ def plan_lane(
         placed.append(entry)
         unit = unit_of(stream, partition, window, calendar, entry)
         job = adopter.adopt(unit, entry)
-        if _goes_on(adopter, job, entry):
-            units.known[place], plan.adopted[place] = unit, job
-        else:
+        if not _is_wanted(adopter, job, entry):
             plan.stale.append((unit, job, True))
+        elif not adopter.can_poll(job):
+            plan.warnings.append(
+                f"the state does not hold what `polling_requester` needs of the job for {window or 'the whole table'}"
+                f"{f', {job.id}' if job.id else ''}: another one is made"
+            )
+            plan.stale.append((unit, job, True))
+        else:
+            units.known[place], plan.adopted[place] = unit, job
     for entry in kept:
         is_part = isinstance(calendar, Parts) and not entry.get("written")  # the latter is only to be deleted
         mine = not is_part or _overlaps(window_of(entry), windows)
@@ -134,9 +140,9 @@ def plan_lane(
     return plan
 
 
-def _goes_on(adopter: Adopter, job: Job, entry: Mapping[str, Any]) -> bool:
-    """Whether a job of the last run is still the one that is wanted, and can be asked for."""
-    return adopter.request_hash(job.unit) == entry.get("request") and adopter.can_poll(job)
+def _is_wanted(adopter: Adopter, job: Job, entry: Mapping[str, Any]) -> bool:
+    """Whether a job of the last run is still what is asked for."""
+    return adopter.request_hash(job.unit) == entry.get("request")
 
 
 def breadth_first(plans: Sequence[LanePlan]) -> Iterator[Unit]:

@@ -161,6 +161,8 @@ def test_a_job_that_nobody_can_ask_about_is_made_again(tmp_path: Path) -> None:
         again = tap.run(bare(api, "{{ creation_response.report.reportId }}"), state=first.state)
         assert (0, 1) == (again.exit_code, len(again.records("orders"))), again.stderr
         assert 2 == len(api.calls("create"))
+    assert "orders: the state does not hold what `polling_requester` needs of the job for" in again.stderr
+    assert ": another one is made" in again.stderr
 
 
 def test_a_request_is_shown_when_it_is_sent(tmp_path: Path) -> None:
