@@ -219,7 +219,8 @@ def test_rates_hold_over_all_streams_and_partitions(tap: WarmProcess) -> None:
 
     ended_well(run)
     assert 6 == len(creations)
-    assert min(after - before for before, after in itertools.pairwise(creations)) >= 0.08
+    assert creations[-1] - creations[0] >= 0.45
+    assert min(after - before for before, after in itertools.pairwise(creations)) >= 0.05  # a call may be long on its way
     assert min(after - before for before, after in zip(others, others[2:], strict=False)) >= 0.04
     assert 12 == len(others), "a poll and a delete each"
 
