@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fake_api import Cut, FakeApi, Reset
-from rig import rig, serving
+from rig import Rig, rig, serving
 from tap_asyncreport.job import Means
 from test_lifecycle_download import CSV
 from wire import Reply, Request, json_reply
@@ -169,19 +171,27 @@ def test_pages_that_go_round_in_a_circle_are_an_error(tmp_path: Path) -> None:
     assert len(seen) <= 5
 
 
-@pytest.mark.promise(14)
-def test_a_try_that_fails_in_the_middle_of_the_pages_goes_on_with_that_page(tmp_path: Path) -> None:
-    calls: list[str] = []
+@contextmanager
+def third_page_answered(code: int, *, last: int, directory: Path) -> Iterator[tuple[Rig, list[str]]]:
+    """Pages that name the next, up to `last`, and what was asked for; the third such is answered with this code."""
+    asked: list[str] = []
 
     def api(request: Request) -> Reply:
         if not request.target.startswith("/rows"):
             return json_reply({"id": "r1", "status": "done"})
-        calls.append(request.target)
+        asked.append(request.target)
         n = int(request.query.get("after", 0))
-        return Reply(503) if len(calls) == 3 else json_reply({"data": ROWS[n], "next": f"/rows?after={n + 1}" if n < 3 else None})
+        following = f"/rows?after={n + 1}" if n < last else None
+        return Reply(code) if len(asked) == 3 else json_reply({"data": ROWS[n], "next": following})
 
     retriever = {"request": "GET /rows", "paginator": {"type": "next_url", "extractor": "$.next"}}
-    with serving(api) as server, rig(server.origin, tmp_path, {"download_retriever": retriever}) as it:
+    with serving(api) as server, rig(server.origin, directory, {"download_retriever": retriever}) as it:
+        yield it, asked
+
+
+@pytest.mark.promise(14)
+def test_a_try_that_fails_in_the_middle_of_the_pages_goes_on_with_that_page(tmp_path: Path) -> None:
+    with third_page_answered(503, last=3, directory=tmp_path) as (it, calls):
         job = it.targeted()
         outcomes = [it.repository.download(job) for _ in range(2)]
         assert [(Means.RETRY, (2, 0)), (Means.OK, (4, 0))] == [(outcome.means, outcome.progress) for outcome in outcomes]
@@ -190,17 +200,7 @@ def test_a_try_that_fails_in_the_middle_of_the_pages_goes_on_with_that_page(tmp_
 
 
 def test_a_link_that_expires_among_the_pages_begins_that_target_anew(tmp_path: Path) -> None:
-    calls: list[str] = []
-
-    def api(request: Request) -> Reply:
-        if not request.target.startswith("/rows"):
-            return json_reply({"id": "r1", "status": "done"})
-        calls.append(request.target)
-        n = int(request.query.get("after", 0))
-        return Reply(403) if len(calls) == 3 else json_reply({"data": ROWS[n], "next": f"/rows?after={n + 1}" if n < 2 else None})
-
-    retriever = {"request": "GET /rows", "paginator": {"type": "next_url", "extractor": "$.next"}}
-    with serving(api) as server, rig(server.origin, tmp_path, {"download_retriever": retriever}) as it:
+    with third_page_answered(403, last=2, directory=tmp_path) as (it, _):
         job = it.targeted()
         assert Means.LINK_EXPIRED == it.repository.download(job).means
         assert 0 == it.spool.used
