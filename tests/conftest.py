@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from config_told import Told, told_of
 from hypothesis import settings
+from templating import NOW
 from warm import WarmProcess
+
+from tap_asyncreport.templates import Templates
 
 # A busy machine is no failure; and what CI tries today it tries tomorrow.
 settings.register_profile("ours", deadline=None, derandomize="CI" in os.environ)
@@ -51,6 +55,25 @@ def _loggers() -> list[logging.Logger]:
 def tap(tmp_path: Path) -> WarmProcess:
     """The tap as a process, in a directory of its own."""
     return WarmProcess(tmp_path)
+
+
+@pytest.fixture
+def templates() -> Templates:
+    """Templates as of an instant."""
+    return Templates(now=NOW)
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+    """Loads a configuration in a directory of its own and gives what is told of it."""
+    monkeypatch.chdir(tmp_path)
+    return told_of
+
+
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """A worker that has run out of tests takes over from the others: one long test keeps no queue waiting behind it."""
+    if getattr(config.option, "numprocesses", None):
+        config.option.dist = "worksteal"
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
