@@ -100,7 +100,7 @@ class Run:
             Orchestrator(1 if is_test else settings.max_concurrent_jobs, split=self._split),
             {name: work.repository for name, work in self.streams.items()},
             clock=self.clock,
-            spool_full=lambda: self.spool.used >= settings.spool.max_bytes,
+            spool_fill=lambda: self.spool.used / max(1, settings.spool.max_bytes),
             most_calls=min(64, settings.max_concurrent_jobs + 12),
         )
 

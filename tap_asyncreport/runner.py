@@ -88,14 +88,14 @@ class Runner:
         repositories: Mapping[str, Repository],
         *,
         clock: Clock,
-        spool_full: Callable[[], bool] = lambda: False,
+        spool_fill: Callable[[], float] = lambda: 0.0,
         most_calls: int = 24,
     ) -> None:
         self.orchestrator = orchestrator
         self.login_error: LoginError | None = None
         self._repositories = repositories
         self._clock = clock
-        self._spool_full = spool_full
+        self._spool_fill = spool_fill
         callers, cleaners = Workers(most_calls, "caller"), Workers(CLEANERS, "cleaner")
         self._workers = {  # apart, so that calls that hang or wait for a rate hold up none of another kind
             Verb.CREATE: Workers(most_calls, "creator"),
@@ -258,7 +258,7 @@ class Runner:
                 self.orchestrator.answered(answer.command, answer.outcomes, now)
                 self._refused(answer.refused, now)
             self._stop_if_asked(now)
-            self.orchestrator.spool_full = self._spool_full()
+            self.orchestrator.spool_fill = self._spool_fill()
             commands = self.orchestrator.commands(now)
             let_go = [event for event in self.orchestrator.events if event.kind in LET_GO]
             in_hand = self._in_hand

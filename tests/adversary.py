@@ -134,7 +134,7 @@ class Adversary(Rules):
 
     def pump(self) -> None:
         """Takes the commands of the moment, and hears the events."""
-        self.run.spool_full = len(self.files) >= self.setting.spool
+        self.run.spool_fill = len(self.files) / self.setting.spool
         for _ in range(50):
             commands = self.run.commands(self.now)
             self._hear()

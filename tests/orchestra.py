@@ -259,7 +259,7 @@ class Stage:
         jobs = [self._name(command, job) for job in command.jobs]
         self._say(
             f"{CALLS[command.verb]} {' '.join(jobs)}"
-            + (" urgent" if command.urgent and self.orchestrator.spool_full else "")
+            + (" urgent" if command.urgent and self.orchestrator.spool_fill >= 1 else "")
         )
         answers = [self._answer(command.verb, job) for job in command.jobs]
         seconds = max(each[0] for each in answers)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from orchestra import Stage, after, answer, completed, days, failed, ok, retry, running, unit
 
-from tap_asyncreport.job import Means
+from tap_asyncreport.job import Means, Outcome
 from tap_asyncreport.orchestrator.budgets import Budget
 
 
@@ -213,7 +215,7 @@ class Spool:
                 self.most = max(self.most, len(self.files))
 
         def look(now):
-            orchestrator.spool_full = len(self.files) >= places
+            orchestrator.spool_fill = len(self.files) / places
             made = commands(now)
             downloads = [command for command in made if command.verb == "download"]
             self.urgent += sum(command.urgent for command in downloads if len(self.files) >= places)
@@ -223,7 +225,7 @@ class Spool:
 
         def release(task, rows, now, **more):
             self.files.discard(str(task.job.id))
-            orchestrator.spool_full = len(self.files) >= places
+            orchestrator.spool_fill = len(self.files) / places
             written_(task, rows, now, **more)
 
         orchestrator.commands, orchestrator.written = look, release
@@ -288,6 +290,31 @@ def test_a_later_streams_files_never_block_this_ones() -> None:
 
     assert ["1", "2", "3"] == written(stage)[:3]
     assert 12 == len(written(stage))
+
+
+@pytest.mark.parametrize("places", [1000, 20], ids=["by count", "by the spool"])
+@pytest.mark.promise(18, 24)
+def test_finished_jobs_of_later_streams_do_not_slow_the_one_that_is_written(places: int) -> None:
+    """The first stream is refused for a while, so that the second one runs as far ahead as it may."""
+    asked: Counter[str] = Counter()
+
+    def poll(name: str) -> Outcome:
+        asked[name] += 1
+        return completed() if name.startswith("users:") or asked[name] == 3 else running()
+
+    stage = Stage(
+        [*days(1, 40), *days(1, 200, stream="users")],
+        limit=10,
+        usual={"poll": poll, "create": lambda name: ok() if stage.now or name.startswith("users:") else retry(20.0, 429)},
+        poll_interval=10.0,
+    )
+    Spool(stage, places)
+    stage.play(until=19)
+
+    assert min(places / 2, 50) <= len(stage.calls("create")) - 10 <= min(places, 50) + 10
+    stage.play()
+    started = [stage.times("create", str(day))[-1] for day in range(1, 41)]
+    assert max(started) < 20 + 4 * 21, "four rounds of ten, not forty of one"
 
 
 @pytest.mark.promise(18)

@@ -101,7 +101,7 @@ def test_a_full_spool_is_told() -> None:
     """The download whose turn it is goes all the same; the one behind it says that it waits for room."""
     stage = Stage(unit(1), unit(2), script={("poll", "*"): [running(), running()]})
     stage.writes = False
-    stage.at(0.5, lambda: setattr(stage.orchestrator, "spool_full", True)).play(until=60)
+    stage.at(0.5, lambda: setattr(stage.orchestrator, "spool_fill", 1.0)).play(until=60)
     assert ["r2"] == [event.job.id for event in stage.events if event.kind == "no_room" and event.job]
     assert stage.calls("download")
 

@@ -87,10 +87,8 @@ def test_threads_never_keep_the_process_alive() -> None:
 
 @pytest.mark.promise(18)
 def test_the_spool_is_asked_at_every_turn() -> None:
-    full = threading.Event()
-    full.set()
     play = Play(*days(1, 3), limit=1)
-    play.runner._spool_full = full.is_set
+    play.runner._spool_fill = lambda: 1.0
     play.start()
     written = play.write_all()
     play.finish()

@@ -35,7 +35,7 @@ class Cleaning(Gates):
         so does one to `forget`, such as a later link of a chain whose first is still to be written.
         """
         self._drop_followers(task, now)
-        self._unwritten.discard(task)
+        task.stream.unwritten.discard(task)
         job = task.job
         if job is None or not task.exists:
             self._free_slot(task)

@@ -74,8 +74,9 @@ class Creation(Fetching):
 
     def _has_place(self, task: Task) -> bool:
         """Whether one more job may be alive, and its file has somewhere to go."""
-        is_ahead = self.spool_full or len(self._unwritten) >= self.most_ahead
-        return self.slots.alive < self.slots.limit and (not is_ahead or self._is_next(task))
+        if self.slots.alive >= self.slots.limit:
+            return False
+        return self._is_next(task) or not (self._is_full_for(task) or self._is_ahead(task))
 
     def _head_goes_first(self, task: Task, now: float) -> bool:
         """Whether the next window to be written asks for a place just now, which this one could take from it.

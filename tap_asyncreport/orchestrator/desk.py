@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 AHEAD = 50  # finished jobs that may wait for the writer, at least: each is in every STATE message until it is written
+OTHERS_PART = 0.5  # of the spool, for streams that the writer is not at yet
 
 
 class Desk:
@@ -36,7 +37,7 @@ class Desk:
         self.agenda: Agenda[Task | CleanUp | Gate] = Agenda()
         self.stopping = False
         self.for_good = False
-        self.spool_full = False
+        self.spool_fill = 0.0  # how much of the spool is used, 1 for all of it
         self.most_ahead = max(AHEAD, 2 * max_concurrent_jobs)
         self.split = split
         self.jitter = jitter
@@ -44,7 +45,6 @@ class Desk:
         self._startable: list[tuple[Key, int, Task]] = []
         self._fetchable: list[tuple[Key, int, Task]] = []
         self._no_room: list[Task] = []
-        self._unwritten: set[Task] = set()
         self._asked_for: StreamWork | None = None
         self._in_hand: Task | None = None
         self._urgent: Task | None = None
@@ -124,7 +124,7 @@ class Desk:
         else:
             self._job_over(task)
         task.phase = Phase.ENDED
-        self._unwritten.discard(task)
+        task.stream.unwritten.discard(task)
         self.agenda.cancel(task)
         task.lane.remove(task)
         self._leave_hand(task)
@@ -145,13 +145,25 @@ class Desk:
         """The unit's rows, or the certainty that there are none, wait for the writer."""
         self._job_over(task)
         task.phase, task.empty = Phase.READY, empty
-        self._unwritten.add(task)
+        task.stream.unwritten.add(task)
         self.agenda.cancel(task)
         if self._urgent is task:
             self._urgent = None
         self._note(JobEventKind.READY, task, now)
         if task.lane.head is task:
             task.stream.ready.append(task)
+
+    # -- how far ahead of the writer
+
+    def _is_full_for(self, task: Task) -> bool:
+        """Whether the spool has no place for the task's file; half of it is for the stream that is being written."""
+        return self.spool_fill >= (1.0 if task.stream is self._awaited_stream() else OTHERS_PART)
+
+    def _is_ahead(self, task: Task) -> bool:
+        """Whether enough finished jobs wait for the writer; those of other streams do not hold back its own."""
+        work = self._awaited_stream()
+        streams = [work] if task.stream is work else self.streams.values()
+        return sum(len(each.unwritten) for each in streams) >= self.most_ahead
 
     def _is_next(self, task: Task) -> bool:
         """Whether the writer has nothing else to do and may take this task next."""

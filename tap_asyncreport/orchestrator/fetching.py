@@ -40,7 +40,7 @@ class Fetching(Polling):
                 continue
             if self._may_be_urgent(task):
                 self._urgent = task
-            elif self.spool_full and not task.alive:
+            elif not task.alive and self._is_full_for(task):
                 self._waits_for_room(task, now)
                 continue
             commands.append(self._download_call(task, now))

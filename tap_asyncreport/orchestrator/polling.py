@@ -94,7 +94,7 @@ class Polling(Verdicts):
         self.agenda.put(now, task)
         if task.budget.polls and not task.completed:
             task.completed = True
-            self._unwritten.add(task)
+            task.stream.unwritten.add(task)
             self._note(JobEventKind.COMPLETED, task, now)
         if outcome.follow is not None and task.last_link:
             self._follow(task, outcome.follow, now)

@@ -268,6 +268,7 @@ class StreamWork:
     number: int = 0
     lanes: dict[str, Lane] = field(default_factory=dict)
     ready: deque[Task] = field(default_factory=deque)
+    unwritten: set[Task] = field(default_factory=set)
     open_tasks: int = 0
     to_come: int = 0
     coming: list[tuple[Order, Lane]] = field(default_factory=list)
