@@ -294,6 +294,22 @@ def test_a_refused_login_quotes_the_api_and_no_secret(status):
     assert 1 == len(api.asked)
 
 
+@pytest.mark.parametrize(
+    ("client_auth", "said", "hint"),
+    [
+        ("body", "invalid_client", "look at `client_id` and `client_secret` of `authenticator`; or the API wants `client_auth: basic`"),
+        ("basic", "Client not found", "look at `client_id` and `client_secret` of `authenticator`; or the API wants `client_auth: body`"),
+        ("body", "invalid_grant", "look at the secrets of `authenticator`"),
+    ],
+)
+def test_a_refused_client_may_be_looked_for_elsewhere(client_auth, said, hint):
+    with serving(Api(answer(json.dumps({"error": said}), 400))) as api:
+        kit = Kit(base_url=api.url, secrets=SECRETS, authenticator={**OAUTH, "token_url": "/token", "client_auth": client_auth})
+        with pytest.raises(LoginError) as caught:
+            kit.send("GET", "/a")
+    assert hint == caught.value.hint
+
+
 def test_a_login_without_a_token_names_what_the_answer_holds_and_shows_no_value():
     with serving(Api({"accessToken": "tok-abc", "error": "no scope"})) as api:
         kit = Kit(base_url=api.url, secrets=SECRETS, authenticator={**OAUTH, "token_url": "/token"})

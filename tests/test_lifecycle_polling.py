@@ -143,6 +143,17 @@ def test_an_unknown_word_fails_and_the_error_says_how_to_name_it() -> None:
     assert '`running: ["QUEUED", "HELD"]`' in outcome.error.hint
 
 
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [("FULFILLED", "completed"), ("report generated", "completed"), ("UNSUCCESSFUL", "failed"), ("Incomplete", "failed"),
+     ("NO_DATA", "skipped"), ("TimedOut_", "timed_out"), ("waiting", "running")],
+)  # fmt: skip
+def test_an_unknown_word_is_proposed_for_the_class_that_it_most_likely_is_of(word: str, kind: str) -> None:
+    (outcome,) = polled({"status": word})
+    assert f"for example `{kind}: [" in outcome.error.hint
+    assert f'"{word}"]`' in outcome.error.hint
+
+
 def test_an_answer_without_a_status_says_where_it_was_looked_for() -> None:
     (outcome,) = polled({"state": "done"})
     assert (Means.FAIL, "the answer holds no status at $.status") == (outcome.means, outcome.error.message)

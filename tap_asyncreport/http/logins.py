@@ -91,6 +91,13 @@ class OAuth2Credentials(TokenCredentials):
         self._keep_rotated(token, fields.get("refresh_token"))
         return token
 
+    def refused(self, said: str) -> str:
+        """Where it is the client that is refused, the API may look for it elsewhere."""
+        if "client" not in said.lower():
+            return super().refused(said)
+        other = "body" if self._model.client_auth == "basic" else "basic"
+        return f"look at `client_id` and `client_secret` of `authenticator`; or the API wants `client_auth: {other}`"
+
     def _grant(self) -> dict[str, Any]:
         model, rendering = self._model, self.rendering
         if model.grant == "refresh_token":

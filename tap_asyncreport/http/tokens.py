@@ -123,6 +123,10 @@ class TokenCredentials(Credentials):
         finally:
             reply.tell()
 
+    def refused(self, said: str) -> str:  # noqa: ARG002
+        """What to try where a login was refused with these words."""
+        return "look at the secrets of `authenticator`"
+
     def extracted(self, call: Call, reply: Reply, *, good: bool) -> Token:
         """The token that an answer holds; raises LoginError where it holds none or is no success."""
         answer = as_response(reply)
@@ -133,7 +137,7 @@ class TokenCredentials(Credentials):
                 f"the login was refused with {reply.status_code}",
                 where=where,
                 excerpt=self.rendering.redactor.excerpt(reply.text),
-                hint="look at the secrets of `authenticator`" if is_there else "check the URL in `authenticator`",
+                hint=self.refused(reply.text) if is_there else "check the URL in `authenticator`",
             )
         templates, scope = self.rendering.templates, {**self.rendering.scope, "response": answer}
         token = templates.extractor(self._placement.token, "authenticator.token").first(answer, scope)

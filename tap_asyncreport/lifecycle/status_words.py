@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from tap_asyncreport.config.streams import Status
 
 _LIKELY = {
-    JobStatus.FAILED: re.compile("cancel|abort|fail|error|reject|kill|invalid|denied|terminat", re.IGNORECASE),
+    JobStatus.FAILED: re.compile(
+        "cancel|abort|fail|error|reject|kill|invalid|denied|terminat|unsuccess|incomplete|stopped", re.IGNORECASE
+    ),
     JobStatus.TIMED_OUT: re.compile("expire|time.?out", re.IGNORECASE),
     JobStatus.SKIPPED: re.compile("no.?data|empty|no.?result|skip", re.IGNORECASE),
-    JobStatus.COMPLETED: re.compile("complet|done|finish|success|succe|ready|^ok$", re.IGNORECASE),
+    JobStatus.COMPLETED: re.compile(
+        "complet|done|finish|succe|ready|fulfil|generated|exported|processed|delivered|published|^ok$", re.IGNORECASE
+    ),
 }
 
 
