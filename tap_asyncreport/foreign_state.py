@@ -8,13 +8,17 @@ by the value of a partition.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tap_asyncreport.errors import StateError
 from tap_asyncreport.moments import SPELLINGS, is_moment
+
+logger = logging.getLogger("tap-asyncreport")
 
 VALUE = "replication_key_value"
 # The SDK's notes about a run that did not end; its bookmark proper stands beside them.
@@ -31,6 +35,8 @@ _NOT_VALUES = frozenset(
     }
 )  # fmt: skip
 _EMPTY = "an empty state is written {}"
+_OPENING = '{"bookmarks":'
+_TORN = "where it was cut off, take an earlier state; an empty file starts everything anew"
 _BESIDE = frozenset({"current_stream", "currently_syncing", "type"})
 
 
@@ -39,24 +45,75 @@ def text_of(file: str, what: str) -> str:
     try:
         return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise StateError(f"the {what} given in {file} cannot be read: {said}") from None
+        raise _unread(file, what, error) from None
+
+
+def state_of(file: str) -> Any:
+    """The state in a file given on the command line, as `state_in` reads it; raises StateError."""
+    if file == "-":
+        return state_in(text_of(file, "state"), file)
+    try:
+        text = Path(file).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise _unread(file, "state", error) from None
+    return state_in(text, file)
 
 
 def state_in(text: str, file: str) -> Any:
-    """The state that a file holds, whole or as the last of its lines: targets append one per state.
+    """The state that a text holds, whole or as the last of its lines: targets append one per state.
 
-    An empty file holds an empty state. Raises StateError for what is not JSON.
+    A target that was killed leaves its last line torn, and the next one's first line behind it on the same line. The
+    last whole state counts then, which is older at worst, and that is said. An empty text holds an empty state. Raises
+    StateError for what holds none.
     """
     text = text.removeprefix("\ufeff")
     try:
-        return json.loads(text) if text.strip() else {}
+        return _json(text) if text.strip() else {}
     except ValueError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        try:
-            return json.loads(lines[-1] if len(lines) > 1 else "")
-        except ValueError:
-            raise StateError(f"the state in {file} is not JSON: {error}") from None
+        lines = [line for line in text.split("\n") if line.strip()]
+        found = _last_whole(lines)
+        if found is None:
+            raise _unread(file, "state", error) from None
+        at, state = found
+    if lines[at + 1 :]:
+        logger.warning(
+            "the state in %s: its end is torn; line %d is the last that is whole, and what was finished after it is "
+            "read again", file, at + 1,
+        )  # fmt: skip
+    return state
+
+
+def _json(text: str) -> Any:
+    text.encode()  # raises for bytes that were not UTF-8
+    return json.loads(text)
+
+
+def _last_whole(lines: list[str]) -> tuple[int, Any] | None:
+    """Number and state of the last line that holds one; None where the first line holds none: those are no states."""
+    for at in reversed(range(len(lines))):
+        state = _on_line(lines[at])
+        if state is None:
+            continue
+        is_last = len(lines) - 1 == at
+        return (at, state) if is_last or _on_line(lines[0]) is not None else None
+    return None
+
+
+def _on_line(line: str) -> Any:
+    """The state on a line, at its end where it begins with the rest of another; None where there is none."""
+    for text in (line, line[line.rfind(_OPENING) :] if _OPENING in line[1:] else ""):
+        with suppress(ValueError):
+            state = _json(text)
+            return state if isinstance(state, Mapping | list) else None
+    return None
+
+
+def _unread(file: str, what: str, error: Exception) -> StateError:
+    if isinstance(error, OSError):
+        return StateError(f"the {what} given in {file} cannot be read: {error.strerror}")
+    if isinstance(error, UnicodeError):
+        return StateError(f"the {what} given in {file} cannot be read: it is not UTF-8")
+    return StateError(f"the {what} in {file} is not JSON: {error}", hint=_TORN)
 
 
 def standard_state(state: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -21,7 +21,7 @@ from tap_asyncreport.catalog import keep_keys
 from tap_asyncreport.config.loading import Loaded, load
 from tap_asyncreport.config.shown import confidential
 from tap_asyncreport.errors import Interrupted, StateError, TapError
-from tap_asyncreport.foreign_state import state_in, text_of
+from tap_asyncreport.foreign_state import state_of, text_of
 from tap_asyncreport.http.guard import guard_logging
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.output import Output
@@ -280,7 +280,7 @@ class TapAsyncReport(Tap):
             catalog=_catalog_in(catalog),
         )
         if state is not None:
-            tap.load_state(state_in(text_of(state, "state"), state))
+            tap.load_state(state_of(state))
         sys.exit(tap.sync())
 
 

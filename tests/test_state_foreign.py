@@ -302,7 +302,37 @@ def test_a_file_holds_a_state_or_a_line_for_each_that_a_target_printed(text: str
     assert expected == state_in(text, "state.json")
 
 
-@pytest.mark.parametrize("text", ["{nope", "nope", '{"bookmarks": {}}\n{"bookmarks"'])
+OLD, NEW = (json.dumps(bookmark(until=f"2026-01-{day}T00:00:00Z", note="\u2028")) for day in (29, 30))
+TORN = {
+    "torn": (f"{OLD}\n{NEW[:40]}", OLD, 1),
+    "torn within a character": (f"{OLD}\n{NEW[:40]}\udce2\udc80", OLD, 1),
+    "torn twice": (f"{OLD}\r\n{NEW[:40]}{NEW[:30]}\n\n", OLD, 1),
+    "a power cut's zeros": (f"{OLD}\n\0\0\0\0", OLD, 1),
+    "words of a target": (f"{OLD}\n{NEW}\n3 rows written\n", NEW, 2),
+    "the next run's line behind it": (f"{OLD}\n{NEW[:40]}{NEW}\n", NEW, None),
+    "the next run's line behind it, and that torn": (f"{OLD}\n{NEW[:40]}{NEW}\n{NEW[:7]}", NEW, 2),
+    "the very first": (f"{OLD[:40]}{NEW}\n", NEW, None),
+}
+
+
+@pytest.mark.parametrize("name", TORN)
+def test_a_target_that_was_killed_while_it_wrote_costs_no_more_than_its_last_line(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    text, expected, line = TORN[name]
+    said = f"the state in states.jsonl: its end is torn; line {line} is the last that is whole, and what was finished after it is read again"
+
+    assert json.loads(expected) == state_in(text, "states.jsonl")
+    assert ([said] if line else []) == caplog.messages
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_no_part_of_one_torn_document_is_taken_for_a_state(indent: int | None) -> None:
+    document = json.dumps(bookmark(partitions=[{"context": {"a": 1}}, {"context": {"a": 2}}]), indent=indent)
+    for end in range(1, len(document)):
+        with pytest.raises(StateError, match=r"the state in state\.json is not JSON: "):
+            state_in(document[:end], "state.json")
+
+
+@pytest.mark.parametrize("text", ["{nope", "nope", '{"bookmarks"'])
 def test_a_file_that_holds_none_is_an_error_that_names_it(text: str) -> None:
     with pytest.raises(StateError, match=r"the state in state\.json is not JSON: "):
         state_in(text, "state.json")

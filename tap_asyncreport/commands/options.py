@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tap_asyncreport.errors import TapError
-from tap_asyncreport.foreign_state import standard_state, state_in, text_of
+from tap_asyncreport.foreign_state import standard_state, state_of
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.loading import Loaded
@@ -88,7 +88,7 @@ def read_state(file: str | None) -> dict[str, Any]:
     """The state in a file, whole or the last of its lines; empty without a file; raises StateError."""
     if file is None:
         return {}
-    bookmarks, beside = standard_state(state_in(text_of(file, "state"), file))
+    bookmarks, beside = standard_state(state_of(file))
     return {**beside, "bookmarks": bookmarks}
 
 
