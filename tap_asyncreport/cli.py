@@ -70,8 +70,9 @@ def _singer(arguments: Sequence[str], telling: Telling) -> object:
             list(arguments), prog_name="tap-asyncreport", standalone_mode=False, obj=telling
         )
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        from tap_asyncreport.commands import told
+
+        return told(error, arguments)
     except click.Abort:
         raise KeyboardInterrupt from None
 

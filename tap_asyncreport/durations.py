@@ -19,6 +19,19 @@ _UNITS = {
 _MONTHS = {"mo": 1, "y": 12}
 _DAYS_OF_MONTHS = {"mo": timedelta(days=30), "y": timedelta(days=365)}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|mo|m|h|d|w|y)\s*", re.ASCII)
+_HOW = "a number and a unit: 200ms 30s 5m 6h 1d 1w 1mo 1y"
+_ISO = re.compile(r"p(t?)(\d+(?:\.\d+)?)([smhdwy])", re.ASCII)
+_CLOCK = re.compile(r"(\d{1,3}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+_WORDS = re.compile(r"(?:every\s+)?(\d+(?:[.,]\d+)?)?\s*([a-z]+\.?)", re.ASCII)
+_SUM = re.compile(r"(\d+\s*[dhms]\s*){2,}", re.ASCII)
+_QUARTER = 3  # months
+_CRON = re.compile(r"@\w+|([\d*/,-]+\s+){4}\S+")
+_ALIASES = {"daily": "day", "hourly": "hour", "weekly": "week", "monthly": "month", "yearly": "year"}
+_SPELT = {
+    "ms": ("millisecond", "milli", "msec"), "s": ("second", "sec", "s"), "m": ("minute", "min"),
+    "h": ("hour", "hr", "h"), "d": ("day", "d"), "w": ("week", "wk", "w"),
+    "mo": ("month", "mon", "mth", "mo"), "y": ("year", "yr", "y"),
+}  # fmt: skip
 _MOST_MONTHS = 120_000  # ten thousand years: beyond it no date exists
 
 Moved = TypeVar("Moved", date, datetime)
@@ -49,11 +62,12 @@ def parse_step(value: object) -> Step:
         return Step(f"{value.total_seconds():g}s", 0, value)
     if value in (0, "0") and not isinstance(value, bool):
         return Step("0")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"{value} has no unit; write for example {value}s, {value}m or {value}d")  # noqa: TRY004
+    is_number = isinstance(value, int | float) or (isinstance(value, str) and value.strip().isdecimal())
+    if is_number and not isinstance(value, bool):
+        raise ValueError(f"{value} has no unit; write for example {value}s, {value}m or {value}d")
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r} is not a duration; write a number and a unit: 200ms 30s 5m 6h 1d 1w 1mo 1y")
+        raise ValueError(f"{value!r} is not a duration; write {_meant(value)}")
     number, unit = match.groups()
     text = number + unit
     try:
@@ -62,6 +76,34 @@ def parse_step(value: object) -> Step:
         return Step(text, length=float(number) * _UNITS[unit])
     except OverflowError:
         raise ValueError(f"{text!r} is longer than any calendar") from None
+
+
+def _meant(value: object) -> str:
+    """The duration that a text means in other words, as it is written here; where that is not plain, how one is."""
+    text = value.strip() if isinstance(value, str) else ""
+    small = text.casefold()
+    of_iso, clock, words = _ISO.fullmatch(small), _CLOCK.fullmatch(small), _WORDS.fullmatch(small)
+    if _CRON.fullmatch(text):
+        return f"how long, not when, which is for what starts the tap to say: {_HOW}"
+    if re.fullmatch(r"\d+M", text, re.ASCII):
+        return f"{text[:-1]}mo for months, {text[:-1]}m for minutes"
+    if of_iso:
+        return of_iso[2] + ("mo" if of_iso[3] == "m" and not of_iso[1] else of_iso[3])
+    if clock or _SUM.fullmatch(small):
+        parts = zip(clock.groups(), "hms", strict=True) if clock else re.findall(r"(\d+)\s*([a-z])", small)
+        return _largest(sum((int(number or 0) * _UNITS[unit] for number, unit in parts), timedelta()))
+    if words is not None and words[2].startswith("quarter"):
+        return f"{float(words[1] or 1) * _QUARTER:g}mo" if "," not in (words[1] or "") else _HOW
+    if words is not None:
+        word = _ALIASES.get(words[2], words[2].rstrip("s.") or words[2])
+        unit = next((unit for unit, names in _SPELT.items() if word in names), None)
+        return f"{(words[1] or '1').replace(',', '.')}{unit}" if unit is not None and text != "s" else _HOW
+    return _HOW
+
+
+def _largest(length: timedelta) -> str:
+    unit = next(unit for unit in ("d", "h", "m", "s") if not length % _UNITS[unit])
+    return f"{length // _UNITS[unit]}{unit}"
 
 
 def _whole_months(text: str, months: float) -> int:

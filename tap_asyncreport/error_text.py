@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Protocol
 
+from tap_asyncreport.calling import as_called, known_place
 from tap_asyncreport.errors import ConfigurationError, Problem, ReportError, TapError, TemplateError, Where
 
 WIDTH = 100
@@ -152,14 +153,15 @@ def _placed(key: str, sources: Sources | None) -> str | None:
 
 
 def _place(file: str | None, line: int | None, column: int | None) -> str:
-    return ":".join(str(part) for part in (file, line, column) if part is not None)
+    known = known_place(file)
+    return ":".join(str(part) for part in ((file, line, column) if known == file else (known,)) if part is not None)
 
 
 def _row(label: str, value: str | None, *, wrap: bool = False) -> Iterator[str]:
     """A labelled line; only our own advice is wrapped, so that what was seen can be searched for."""
     if value is None or value == "":
         return
-    lines = printable(value).split("\n")
+    lines = printable(as_called(value) if wrap else value).split("\n")
     if wrap:
         lines = [piece for line in lines for piece in _wrapped(line, WIDTH - LABEL - 2) or [""]]
     yield f"  {label:<{LABEL}}{lines[0]}"
@@ -187,6 +189,6 @@ def _problem(problem: Problem, sources: Sources | None) -> Iterator[str]:
         found = sources.where(problem.key) or found
     parts = [part for part in (_place(*found), problem.key, problem.message) if part]
     yield printable(": ".join(parts))
-    for line in printable(problem.hint or "").split("\n"):
+    for line in printable(as_called(problem.hint or "")).split("\n"):
         for piece in _wrapped(line, WIDTH - 4):
             yield f"    {piece}"

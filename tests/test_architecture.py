@@ -41,7 +41,7 @@ FLOORS = (
     ("templates", "job"),
     ("response",),
     ("durations",),
-    ("clock", "errors", "secrecy"),
+    ("clock", "errors", "secrecy", "calling"),
 )
 # What is named for the type checker alone, from below: a part that is handed its owner.
 OWNERS = {

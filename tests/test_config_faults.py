@@ -156,7 +156,7 @@ over.yaml:8:12: streams.orders.jobs.status: there is no such key
     try: `status` stands beside `jobs`, not in it
 over.yaml:8:38: streams.orders.jobs.max_concurrent: it must be at least 1
 over.yaml:10:20: streams.orders.primary_keys.0: there is no column `order_id`; declared are id
-over.yaml:11:19: streams.orders.incremental.step: '1 day' is not a duration; write a number and a unit: 200ms 30s 5m 6h 1d 1w 1mo 1y"""
+over.yaml:11:19: streams.orders.incremental.step: '1 day' is not a duration; write 1d"""
 ENVIRONMENT = {
     "TAP_ASYNCREPORT_BASE_URL": "api.example.com",
     "TAP_ASYNCREPORT_AUTHENTICATOR": '{"type": "beare", "token": "{{ secrets.tok }}"}',

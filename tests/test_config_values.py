@@ -28,6 +28,25 @@ def test_what_is_no_duration(text: Any) -> None:
         parse_duration(text)
 
 
+@pytest.mark.promise(28)
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1 day", "1d"), ("5 sec", "5s"), ("30 minutes", "30m"), ("2 Weeks", "2w"), ("1 month", "1mo"), ("10 mins.", "10m"),
+        ("daily", "1d"), ("every 5 minutes", "5m"), ("1,5 hours", "1.5h"), ("5S", "5s"), ("PT30M", "30m"), ("P1M", "1mo"),
+        ("01:30", "90m"), ("0:00:10", "10s"), ("1h 30m", "90m"), ("1d12h", "36h"), ("1 quarter", "3mo"), ("500 msec", "500ms"),
+        ("1M", "1mo for months, 1m for minutes"), ("0 4 * * *", "how long, not when, which is for what starts the tap to say"),
+    ],
+)  # fmt: skip
+def test_a_duration_in_other_words_is_told_with_what_to_write(text: str, meant: str) -> None:
+    """Where it is plain what was meant; and what is suggested is a duration."""
+    with pytest.raises(ValueError, match="is not a duration") as raised:
+        parse_duration(text)
+    assert f"{text!r} is not a duration; write {meant}" == str(raised.value).split(": ")[0]
+    if " " not in meant:
+        parse_duration(meant)
+
+
 def test_a_step_of_the_calendar_is_whole_months() -> None:
     with pytest.raises(ValueError, match="whole number of months"):
         parse_step("1.5mo")

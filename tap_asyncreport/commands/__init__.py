@@ -5,7 +5,6 @@ Each command is a file of its own, imported when it is asked for; none of them n
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -66,20 +65,14 @@ class Tools(click.Group):
         return list(MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in MODULES:
-            return None
-        module = import_module(f"tap_asyncreport.commands.{MODULES[cmd_name]}")
-        command: click.Command = module.command
-        return command
+        return _imported(cmd_name) if cmd_name in MODULES else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is meant; the error for an unknown one names the nearest."""
+        """The command that is meant."""
         if args[0] not in MODULES:
-            near = difflib.get_close_matches(args[0], MODULES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(MODULES)}"
-            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+            raise click.UsageError(f"there is no command {args[0]!r}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -96,10 +89,24 @@ def _run(arguments: list[str], telling: Telling) -> object:
         try:
             return group.main(arguments, prog_name="tap-asyncreport", standalone_mode=False, obj=telling)
         except click.ClickException as error:
-            error.show()
-            return error.exit_code
+            return told(error, arguments)
         except click.Abort:
             raise KeyboardInterrupt from None
 
 
-__all__ = ["commands"]
+def told(error: click.ClickException, arguments: Sequence[str]) -> int:
+    """Tells what is wrong with the words of the command line and what was meant; returns the exit code."""
+    from tap_asyncreport.commands.usage import put_right
+
+    if isinstance(error, click.UsageError):
+        error = put_right(error, arguments, {name: _imported(name) for name in MODULES})
+    error.show()
+    return error.exit_code
+
+
+def _imported(name: str) -> click.Command:
+    command: click.Command = import_module(f"tap_asyncreport.commands.{MODULES[name]}").command
+    return command
+
+
+__all__ = ["commands", "told"]

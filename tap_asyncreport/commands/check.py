@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tap_asyncreport.commands.options import again, config_option, state_option
+from tap_asyncreport.calling import called
+from tap_asyncreport.commands.options import config_option, state_option
 from tap_asyncreport.commands.surroundings import Console, table
 from tap_asyncreport.errors import ConfigurationError
 from tap_asyncreport.telling import Telling
@@ -69,7 +70,8 @@ def _print(check: Check, console: Console, telling: Telling) -> None:
         console.line()
         console.line(_estimate(check))
     if check.exit_code == 0 and check.outlooks:
-        console.line(f"next: {again(f'trace {check.outlooks[0].stream}', check.configs)} runs one job and shows it all")
+        trace = called(["trace", check.outlooks[0].stream], check.configs)
+        console.line(f"next: {trace} runs one job and shows it all")
 
 
 def _estimate(check: Check) -> str:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tap_asyncreport.calling import called, meltano_name
 from tap_asyncreport.commands.choosing import unit_options
 from tap_asyncreport.commands.options import (
     Unusable,
-    again,
     config_option,
     load_configuration,
     read_state,
@@ -101,14 +101,17 @@ def command(
     for told in wanting:
         aside.line(told)
     if file is not None and not wanting:
-        console.line(f"next: {again('', configs)} | TARGET reads the stream, or: meltano run tap-asyncreport TARGET")
+        meltano = meltano_name()
+        run = f"{called([], configs)} | TARGET" if meltano is None else f"meltano run {meltano} TARGET"
+        console.line(f"next: {run} reads the stream")
     return 0
 
 
 def _only_file(configs: Sequence[str]) -> str:
     files = [name for name in configs if name != "ENV"]
     if len(files) != 1:
-        raise Unusable("`--write` does not know which file is meant", hint="name it: `--write FILE`")
+        hint = "name it, `--write FILE`, or leave `--write` out and put what is printed into the configuration"
+        raise Unusable("`--write` does not know which file is meant", hint=hint)
     return files[0]
 
 

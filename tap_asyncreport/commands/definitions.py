@@ -52,10 +52,13 @@ def show(telling: Telling, name: str) -> None:
 
 def shipped_file(name: str) -> Traversable:
     """The file of a definition that ships; raises Unusable, which names the nearest."""
+    from tap_asyncreport.commands.usage import is_file
     from tap_asyncreport.config.nearest import meant
     from tap_asyncreport.config.reading import shipped
 
     known = dict(shipped())
+    if is_file(name):
+        raise Unusable(f"there is no definition {name!r}", hint=f"`tap-asyncreport init --write {name}` writes a file")
     if name not in known:
         hint = "; ".join(filter(None, (meant(name, known), f"these ship: {', '.join(sorted(known))}")))
         raise Unusable(f"there is no definition {name!r}", hint=hint)

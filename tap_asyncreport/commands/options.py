@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -66,7 +65,7 @@ def load_configuration(
     from tap_asyncreport.config.shown import confidential
 
     if not configs:
-        raise Unusable("no configuration was given", hint=_NO_CONFIG)
+        raise Unusable("no configuration was given", hint=_meant_configuration() or _NO_CONFIG)
     telling.redactor.add([value for name, value in os.environ.items() if name.startswith(SECRETS)])
     files: list[str | Path | Mapping[str, Any]] = [config for config in configs if config != "ENV"]
     files += [] if over is None else [over]
@@ -76,12 +75,13 @@ def load_configuration(
     return loaded
 
 
-def again(words: str, configs: Sequence[str]) -> str:
-    """The command that does something with the same configuration, under Meltano its own."""
-    if "MELTANO_PROJECT_ROOT" in os.environ or "MELTANO_EXTRACTOR_NAME" in os.environ:
-        command, _, rest = words.partition(" ")
-        return f"meltano invoke tap-asyncreport:{command} {rest}".rstrip()
-    return " ".join(["tap-asyncreport", *filter(None, [words]), *(f"--config {shlex.quote(name)}" for name in configs)])
+def _meant_configuration() -> str | None:
+    """What to write where a file stands in the place of a stream's name."""
+    from tap_asyncreport.commands.usage import with_config
+
+    context = click.get_current_context(silent=True)
+    words = [value for value in context.params.values() if isinstance(value, str)] if context is not None else []
+    return with_config(context.command, [context.info_name or "", *words]) if context is not None else None
 
 
 def read_state(file: str | None) -> dict[str, Any]:

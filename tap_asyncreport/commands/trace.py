@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tap_asyncreport.calling import called, meltano_name
 from tap_asyncreport.commands.choosing import unit_options
 from tap_asyncreport.commands.options import (
-    again,
     config_option,
     load_configuration,
     read_state,
@@ -78,7 +78,8 @@ def command(
         ending = opened.run(unit, rows.read)
     _print(console, ending, rows)
     if ending.error is None and rows.count and chosen.columns is None and chosen.schema_ is None:
-        console.line(f"next: {again(f'columns {chosen.name}', configs)} --write proposes types for the columns")
+        write = " --write" if meltano_name() is None else ""
+        console.line(f"next: {called(['columns', chosen.name], configs)}{write} proposes types for the columns")
     if save is not None:
         _save(recorded(loaded, opened, ending, rows, recorder.exchanges), save, telling, console)
     return _code(telling, ending)
