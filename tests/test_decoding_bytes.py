@@ -365,9 +365,9 @@ def test_a_tar_archive_is_named() -> None:
     ],
 )
 def test_a_record_without_end_is_an_error_before_it_fills_the_memory(body: bytes, decode: dict, message: str, monkeypatch) -> None:
-    from tap_asyncreport.decoding import delimited, json_scan, xml_rows
+    from tap_asyncreport.decoding import delimited, json_lines, json_scan, xml_rows
 
-    for module in (delimited, json_scan, xml_rows):
+    for module in (delimited, json_lines, json_scan, xml_rows):
         monkeypatch.setattr(module, "LARGEST_RECORD", 200_000)
     with pytest.raises(DecodeError) as caught:
         rows(body, decode=decode)

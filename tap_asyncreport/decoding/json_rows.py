@@ -11,6 +11,7 @@ from typing import Any
 from tap_asyncreport.decoding import json_path, json_text
 from tap_asyncreport.decoding.casters import Caster
 from tap_asyncreport.decoding.fields import Field, undeclared
+from tap_asyncreport.decoding.further import records_hint
 from tap_asyncreport.decoding.json_quick import QuickJson
 from tap_asyncreport.decoding.json_scan import Block
 from tap_asyncreport.decoding.layout import Given
@@ -164,7 +165,7 @@ class JsonRows:
             raise DecodeError(
                 f"{place}: none of the declared columns is in it",
                 excerpt=excerpt(self._head),
-                hint="an error page? else see `decode.records`",
+                hint=self._deeper(record) or "an error page? else see `decode.records`",
             )
         names = self._columns.strangers(record)
         if names:
@@ -177,7 +178,13 @@ class JsonRows:
         error = self._columns.not_the_report(key, list(record), self._head)
         error.message = f"{place}: {error.message}"
         error.args = (error.message,)
+        error.hint = self._deeper(record) or error.hint
         return error
+
+    def _deeper(self, record: Record) -> str | None:
+        columns = self._columns
+        names = {json_path.first_key(of.source) for of in columns.declared or ()} | set(columns.keys)
+        return records_hint(columns.decode.records, record, names)
 
 
 class _Missing:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tap_asyncreport.decoding import json_text
+from tap_asyncreport.decoding.further import LONGEST, Listen, may_say_more
 from tap_asyncreport.decoding.json_path import Step, Wild
 from tap_asyncreport.decoding.source import LARGEST_RECORD
 from tap_asyncreport.errors import DecodeError, excerpt, piece
@@ -53,8 +54,9 @@ class Block:
 class Cursor:
     """Goes through JSON text from the front; holds no more than one record, or one block of them."""
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
+    def __init__(self, blocks: Iterator[bytes], listen: Listen | None = None) -> None:
         self._blocks = blocks
+        self._listen = listen
         self._buffer = b""
         self._at = 0
         self._ended = False
@@ -160,6 +162,17 @@ class Cursor:
                 if not depth:
                     return
         self.value()
+
+    def pass_by(self, path: str, key: str) -> None:
+        """Pass over the value of a key; whoever listens hears of one that may tell of more pages."""
+        if self._listen is not None and may_say_more(key) and "[" not in path and self._is_short():
+            self._listen(f"{path}.{key}", self.value())
+        else:
+            self.skip()
+
+    def _is_short(self) -> bool:
+        first = self.peek()
+        return first != b"[" and (first != b"{" or self._structure_end(LONGEST) is not None)
 
     def _end(self) -> int:
         """Where the value that begins here ends."""
@@ -321,7 +334,7 @@ def _in_object(
             found = True
             yield from _found(cursor, rest, f"{path}.{key}", expand=expand)
         else:
-            cursor.skip()
+            cursor.pass_by(path, key)
         closed = cursor.take(b",}") == b"}"
     if not found and not isinstance(step, Wild):
         raise _not_there(path, step)
@@ -353,36 +366,11 @@ def _not_there(path: str, step: Step) -> DecodeError:
     )
 
 
-def json_blocks(texts: Iterator[str], steps: Sequence[Step], *, expand: bool | None) -> Iterator[Block]:
+def json_blocks(
+    texts: Iterator[str], steps: Sequence[Step], *, expand: bool | None, listen: Listen | None = None
+) -> Iterator[Block]:
     """The records of JSON text in blocks."""
     first = 1
-    for items in records(Cursor(text.encode() for text in texts), steps, expand=expand):
+    for items in records(Cursor((text.encode() for text in texts), listen), steps, expand=expand):
         yield Block(first, items)
         first += len(items)
-
-
-def line_blocks(texts: Iterator[str]) -> Iterator[Block]:
-    """The lines of JSONL text in blocks, cut at LF, CR and CRLF."""
-    pending, first = b"", 1
-    for text in texts:
-        pending += text.encode()
-        if b"\r" in pending:
-            hold = b"\r" if pending.endswith(b"\r") else b""
-            pending = pending[: len(pending) - len(hold)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + hold
-        cut = pending.rfind(b"\n") + 1
-        if cut:
-            block = _lines(first, pending[:cut])
-            yield block
-            first += len(block.items)
-            pending = pending[cut:]
-        elif len(pending) > LARGEST_RECORD:
-            raise DecodeError(
-                f"line {first} is longer than {LARGEST_RECORD} bytes", hint="`decode.format: json` if it is no JSONL"
-            )
-    pending = pending.replace(b"\r", b"\n")
-    if pending.strip():
-        yield _lines(first, pending if pending.endswith(b"\n") else pending + b"\n")
-
-
-def _lines(first: int, data: bytes) -> Block:
-    return Block(first, data.split(b"\n")[:-1], data)  # which finds line ends much faster than `count` does

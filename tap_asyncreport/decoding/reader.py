@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tap_asyncreport.config.streams import Stream
+from tap_asyncreport.decoding import further, json_text
 from tap_asyncreport.decoding.compression import ByteStream, members
 from tap_asyncreport.decoding.detect import BINARY, LOOK_BYTES, beginning
 from tap_asyncreport.decoding.layout import Columns, Given
@@ -89,10 +90,21 @@ class RowReader:
             stream, schema=schema, selected=selected, unknown=unknown_columns, keys=key_columns,
             observed=self.observed, needed=needed, warn=self._warn,
         )  # fmt: skip
-        self._setup = Setup(stream, templates, columns, self.observed)
+        listen = self._hear if further.asks_for_one_page(stream) else None
+        self._setup = Setup(stream, templates, columns, self.observed, listen)
+        self._told_of_more = False
 
     def _warn(self, message: str) -> None:
         logging.getLogger("tap-asyncreport").warning("stream %s: %s", self._stream.name, message)
+
+    def _hear(self, path: str, text: bytes) -> None:
+        """What stands beside the records of an answer whose further pages nobody asks for."""
+        self._tell_of_more(further.paginator_for(path, json_text.parse(text.decode())))
+
+    def _tell_of_more(self, hint: str | None) -> None:
+        if hint is not None and not self._told_of_more:
+            self._told_of_more = True
+            self._warn(f"the API has more rows than are read; {hint}")
 
     def rows(
         self, files: Iterable[Source], scope: Scope, *, expect_rows: int | None = None
@@ -121,6 +133,8 @@ class RowReader:
     def _pieces(self, files: Sequence[Source], scope: Scope, prefix: bytes, suffix: bytes) -> Pieces:
         for file in files:
             given = self._given(file, scope)
+            if self._setup.listen is not None:
+                self._tell_of_more(further.linked(getattr(file, "headers", {})))
             with _placing(file):
                 for name, part in self._parts(file, scope, len(files)):
                     with _naming(name):

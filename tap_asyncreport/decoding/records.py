@@ -10,9 +10,10 @@ from typing import Any
 
 from tap_asyncreport.decoding import json_path, json_text
 from tap_asyncreport.decoding.fields import Field
+from tap_asyncreport.decoding.json_lines import line_blocks
 from tap_asyncreport.decoding.json_path import Step
 from tap_asyncreport.decoding.json_rows import JsonRows, finder, parsed
-from tap_asyncreport.decoding.json_scan import Block, json_blocks, line_blocks
+from tap_asyncreport.decoding.json_scan import Block, json_blocks
 from tap_asyncreport.decoding.layout import Given
 from tap_asyncreport.decoding.setup import Scope, Setup, names_in
 from tap_asyncreport.decoding.shaping import Shaper, shaper
@@ -95,7 +96,7 @@ def json_part(setup: Setup, texts: Iterator[str], kind: str, scope: Scope, head:
         found = _extracted(setup, texts, path, scope, by_position=names is not None)
         return RecordsPart(setup, None, found, names, scope, head=head)
     where, cell, expand = (steps, (), True) if names is None else _positional(steps)
-    blocks = _quoting(json_blocks(texts, where, expand=expand), head)
+    blocks = _quoting(json_blocks(texts, where, expand=expand, listen=setup.listen), head)
     return RecordsPart(setup, blocks, (), names, scope, head=head, cell=cell)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tap_asyncreport.config.decoding import Decode
 from tap_asyncreport.config.streams import Stream
+from tap_asyncreport.decoding.further import Listen
 from tap_asyncreport.decoding.json_quick import QuickJson
 from tap_asyncreport.decoding.layout import Columns
 from tap_asyncreport.decoding.source import Observed
@@ -25,6 +26,7 @@ class Setup:
     templates: Templates
     columns: Columns
     observed: Observed
+    listen: Listen | None = None
     _quick: dict[Any, QuickJson] = field(default_factory=dict)
 
     def quick(self, given: frozenset[str], order: Sequence[str] | None) -> QuickJson:
