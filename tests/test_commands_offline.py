@@ -99,6 +99,7 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     golden = """\
 streams.jobs.timeout
   From creation, or from adoption by this run, to completed.
+  takes     duration, such as 30s 5m 1d
   default   3h
   example   timeout: 3h
 """
@@ -110,13 +111,33 @@ def test_explain_says_what_a_key_takes(capsys: pytest.CaptureFixture[str]) -> No
     golden = """\
 authenticator.grant  (type: oauth2)
   The grant.
+  takes     word
   default   client_credentials
   allowed   client_credentials, refresh_token, password
   example   grant: refresh_token
+  also in   streams.creation_requester.authenticator, streams.polling_requester.authenticator,
+            streams.download_target_requester.authenticator,
+            streams.download_retriever.authenticator, streams.abort_requester.authenticator,
+            streams.delete_requester.authenticator and 11 more
 """
     assert golden == run(capsys, "explain", "authenticator.grant").out
     assert "  keys      max_concurrent, max_concurrent_per, poll_interval" in run(capsys, "explain", "jobs").out
     assert "\n  required\n" in run(capsys, "explain", "creation_requester.request").out
+
+
+def test_explain_lists_the_types_of_a_key_and_explains_each(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "explain", "authenticator").out
+    assert "  types     none\n            api_key: in, name, value\n            basic: username, password\n" in said
+    assert "  more      tap-asyncreport explain authenticator.TYPE\n" in said
+    one = run(capsys, "explain", "authenticator.aws_sigv4").out
+    assert one.startswith("authenticator.aws_sigv4\n  AWS Signature Version 4.\n  takes     mapping\n  example   authenticator: {")
+    assert "            region: AWS region. (text or template, required)\n" in one
+    assert one == run(capsys, "explain", "aws_sigv4").out
+    assert "paginator.cursor" == run(capsys, "explain", "cursor").out.splitlines()[0][-16:]
+
+
+def test_explain_without_a_key_lists_those_of_the_top_level(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(json_schema()["properties"]) == [line.split()[0] for line in run(capsys, "explain").out.splitlines()]
 
 
 def test_explain_names_the_nearest_key(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tap_asyncreport.config.json_schema import explain, json_schema, key_infos
+from tap_asyncreport.config import explaining
+from tap_asyncreport.config.explaining import explain, key_infos
+from tap_asyncreport.config.json_schema import json_schema
 from tap_asyncreport.config.loading import load
 from tap_asyncreport.config.settings import Settings
 from tap_asyncreport.errors import ConfigurationError
@@ -142,21 +144,68 @@ def test_defaults_are_written_as_people_write_them() -> None:
     ],
 )
 def test_explain(asked: str, key: str, default: Any, example: Any) -> None:
-    infos = explain(asked)
+    infos = explain(asked).infos
     assert [key] == [info.key for info in infos]
     assert (default, example) == (infos[0].default, infos[0].examples[0])
 
 
 def test_a_key_that_depends_on_the_type_is_explained_for_each() -> None:
-    assert {"oauth2", "jwt"} == {info.of for info in explain("authenticator.token_url")}
-    assert [("header", "query")] == [info.allowed for info in explain("authenticator.in")]
+    assert {"oauth2", "jwt"} == {info.of for info in explain("authenticator.token_url").infos}
+    assert [("header", "query")] == [info.allowed for info in explain("authenticator.in").infos]
+
+
+KNOWN = list(key_infos())
+
+
+@pytest.fixture
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys are gathered once for many questions."""
+    monkeypatch.setattr(explaining, "key_infos", lambda: KNOWN)
+
+
+@pytest.mark.usefixtures("_known")
+def test_every_key_is_explained_at_its_own_place() -> None:
+    """With what it means, what it takes and an example; a default unless it is required or none is meant."""
+    for key in {info.meaning: info.key for info in KNOWN if not info.is_tag}.values():
+        for info in explain(key).infos:
+            assert key == info.key
+            assert info.description and info.kind and info.examples, key
+
+
+@pytest.mark.usefixtures("_known")
+@pytest.mark.parametrize(
+    ("asked", "first", "also"),
+    [
+        ("retry", "streams.creation_requester.retry", []),
+        ("paginator", "streams.creation_requester.paginator", ["streams.partitions.paginator"]),
+        ("request", "streams.creation_requester.request", ["streams.download_retriever.request", "base_url.request", "streams.partitions.request"]),
+        ("start", "streams.incremental.start", ["only.start"]),
+        ("timezone", "timezone", ["streams.incremental.timezone"]),
+        ("type", "streams.columns.type", ["authenticator.type", "streams.partitions.paginator.type"]),
+        ("columns.amount.type", "streams.columns.type", []),
+        ("streams.orders.polling_requester.retry", "streams.polling_requester.retry", []),
+    ],
+)
+def test_the_likeliest_meaning_of_a_word_comes_first(asked: str, first: str, also: list[str]) -> None:
+    found = explain(asked)
+    assert (first, also) == (found.infos[0].key, [info.key for info in found.also])
+
+
+@pytest.mark.usefixtures("_known")
+def test_every_key_that_is_misspelt_names_the_nearest() -> None:
+    """A letter left out, alone and behind the key that it stands in."""
+    for name, info in {info.parts[-1]: info for info in KNOWN if len(info.parts[-1]) > 4}.items():
+        for before in ("", ".".join([*info.parts[:-1], ""])):
+            with pytest.raises(ConfigurationError) as raised:
+                explain(f"{before}{name[:2]}{name[3:]}")
+            assert name in (raised.value.problems[0].hint or ""), name
 
 
 def test_an_unknown_key_names_the_nearest() -> None:
     with pytest.raises(ConfigurationError) as raised:
         explain("jobs.timout")
     (problem,) = raised.value.problems
-    assert ("there is no key `jobs.timout`", "did you mean `streams.jobs.timeout`?") == (problem.message, problem.hint)
+    assert ("there is no key `jobs.timout`", "did you mean `jobs.timeout`?") == (problem.message, problem.hint)
 
 
 def test_every_key_of_the_contract_is_there() -> None:
@@ -236,7 +285,7 @@ def test_every_key_of_the_contract_is_there() -> None:
     ],
 )  # fmt: skip
 def test_defaults_are_the_contracts(key: str, expected: Any) -> None:
-    assert expected == explain(key)[0].default
+    assert expected == explain(key).infos[0].default
 
 
 def test_what_is_dumped_is_what_a_user_writes() -> None:

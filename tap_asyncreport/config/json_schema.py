@@ -1,18 +1,15 @@
-"""The JSON Schema of the configuration, for editors and the docs, and single keys of it explained."""
+"""The JSON Schema of the configuration, for editors and the docs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
 from pydantic import PlainSerializer
 
-from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.settings import Settings
-from tap_asyncreport.config.shapes import Shape, allowed, field_shapes, fields, is_model, shapes, type_tag
+from tap_asyncreport.config.shapes import Shape, field_shapes, fields, is_model, shapes
 from tap_asyncreport.config.values import Model
-from tap_asyncreport.errors import ConfigurationError, Problem
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _ONE_OR_LIST = (("Stream", "creation_requester"), ("Stream", "error_requester"), ("Retry", "on"))
@@ -73,17 +70,17 @@ def _models(model: type[Model], seen: set[type[Model]] | None = None) -> Iterato
     seen.add(model)
     yield model
     for key in fields(model):
-        for inner in _inner(field_shapes(model, key)):
+        for inner in inner_models(field_shapes(model, key)):
             yield from _models(inner, seen)
 
 
-def _inner(alternatives: tuple[Shape, ...]) -> Iterator[type[Model]]:
+def inner_models(alternatives: tuple[Shape, ...]) -> Iterator[type[Model]]:
     """The models in a type, also inside its lists and mappings."""
     for shape in alternatives:
         if is_model(shape.type):
             yield shape.type
         elif get_origin(shape.type) in (list, dict):
-            yield from _inner(shapes(get_args(shape.type)[-1]))
+            yield from inner_models(shapes(get_args(shape.type)[-1]))
 
 
 def _complete(described: JsonSchema, definitions: Mapping[str, JsonSchema], model: type[Model], key: str) -> None:
@@ -140,75 +137,3 @@ def _with_defaults(properties: Mapping[str, JsonSchema], required: Sequence[str]
         key: described if "default" in described or key in required else {**described, "default": None}
         for key, described in properties.items()
     }
-
-
-@dataclass(frozen=True, slots=True)
-class KeyInfo:
-    """One key: its dotted name without names of streams, and what the models say of it.
-
-    `default` is None where there is none, or none is meant; `of` is the `type` that a union's member belongs to.
-    """
-
-    key: str
-    description: str
-    default: Any
-    examples: tuple[Any, ...]
-    allowed: tuple[str, ...] = ()
-    required: bool = False
-    of: str | None = None
-
-
-def explain(key: str) -> list[KeyInfo]:
-    """A key by its dotted name or the end of it; several where it means something else for each `type`.
-
-    Names of streams may stand in it. Raises ConfigurationError, which names the nearest key, where there is none.
-    """
-    infos = list(key_infos())
-    wanted = key.strip().split(".")
-    whole = [info for info in infos if _names(info.key, wanted)]
-    longest = max((len(info.key) for info in whole), default=0)
-    ending = [info for info in infos if info.key.split(".")[-len(wanted) :] == wanted]
-    shortest = min((len(info.key) for info in ending), default=0)
-    found = [info for info in whole if len(info.key) == longest] or [
-        info for info in ending if len(info.key) == shortest
-    ]
-    if not found:
-        names = sorted({info.key for info in infos} | {info.key.rsplit(".", 1)[-1] for info in infos})
-        raise ConfigurationError([Problem(f"there is no key `{key}`", hint=meant(key, names))])
-    return found
-
-
-def _names(known: str, wanted: list[str]) -> bool:
-    """Whether the wanted key is the known one, but for names of streams and the like in between."""
-    parts = known.split(".")
-    rest = iter(wanted)
-    return parts[0] == wanted[0] and parts[-1] == wanted[-1] and all(part in rest for part in parts)
-
-
-def key_infos() -> Iterator[KeyInfo]:
-    """Every key of the configuration, from the top down, requests inside logins aside."""
-    described = json_schema()
-    yield from _infos(Settings, "", described, ())
-
-
-def _infos(model: type[Model], before: str, schema: JsonSchema, above: tuple[type[Model], ...]) -> Iterator[KeyInfo]:
-    for key in fields(model):
-        described = _property(model, key, schema)
-        yield KeyInfo(
-            before + key,
-            described["description"],
-            described.get("default"),
-            tuple(described["examples"]),
-            tuple(allowed(field_shapes(model, key))),
-            fields(model)[key].is_required(),
-            type_tag(model),
-        )
-        for inner in dict.fromkeys(_inner(field_shapes(model, key))):
-            if inner not in above and inner is not model:
-                yield from _infos(inner, f"{before}{key}.", schema, (*above, model))
-
-
-def _property(model: type[Model], key: str, schema: JsonSchema) -> JsonSchema:
-    whole = schema if model is Settings else schema["$defs"][model.__name__]
-    found: JsonSchema = (whole["anyOf"][1] if model.shorthand else whole)["properties"][key]
-    return found

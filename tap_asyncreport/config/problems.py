@@ -159,7 +159,7 @@ class Teller:
         if "'type'" not in context.get("discriminator", ""):
             expected = context.get("expected_tags", "")
             kinds = [name for tag, name in _TAGS.items() if f"'{tag}'" in expected] or ["text", "a mapping"]
-            return self.at(keys, f"it must be {_either(kinds)}, not {_kind_of(fault.get('input'))}")
+            return self.at(keys, f"it must be {either(kinds)}, not {_kind_of(fault.get('input'))}")
         words = [word.strip().strip("'") for word in context.get("expected_tags", "").split(",") if word.strip()]
         if not words:
             _, alternatives = self._keys(fault["loc"])
@@ -175,7 +175,7 @@ class Teller:
             return _without(str(context.get("error", "")), value) if is_hidden(keys) else str(context.get("error", ""))
         if kind == "literal_error":
             shown = "" if is_hidden(keys) or not isinstance(value, str) else f", not `{value}`"
-            return f"it must be {_either(_words(fault, alternatives))}{shown}"
+            return f"it must be {either(_words(fault, alternatives))}{shown}"
         if kind in _LIMITS:
             return _LIMITS[kind](context)
         expected = next((name for start, name in _KINDS.items() if kind.startswith(start + "_")), None)
@@ -247,7 +247,8 @@ def _without(message: str, value: Any) -> str:
     return _QUOTED.sub("the value", message).replace(str(value), "the value")
 
 
-def _either(words: Sequence[str]) -> str:
+def either(words: Sequence[str]) -> str:
+    """`a, b or c`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
