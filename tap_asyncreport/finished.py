@@ -24,7 +24,7 @@ def read_spans(written: object) -> list[Finished]:
     if not isinstance(written, list):
         raise ValueError("`finished` is not a list of spans")  # noqa: TRY004
     try:
-        spans = [(datetime.fromisoformat(start), datetime.fromisoformat(end), value) for start, end, value in written]
+        spans = [(_instant(start), _instant(end), value) for start, end, value in written]
         return [Finished(start, end, str(value)) for start, end, value in spans]
     except (TypeError, ValueError):
         raise ValueError("`finished` is not a list of [start, until, value]") from None
@@ -53,6 +53,11 @@ def absorbed(until: datetime | None, spans: Iterable[Finished]) -> tuple[Finishe
         elif span.until > until:
             moved, until = span, span.until
     return moved, beyond
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _text(at: datetime) -> str:

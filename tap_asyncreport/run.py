@@ -111,6 +111,7 @@ class Run:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None:
             self.exit_code, self._broke_off = self.exit_code or 1, True
+            self.runner.interrupt()  # nobody takes what the others are still working for
         self.close()
 
     def stream(self, name: str) -> StreamRun:

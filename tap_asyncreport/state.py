@@ -18,11 +18,10 @@ from tap_asyncreport.batches import members_of
 from tap_asyncreport.finished import Finished, absorbed, read_spans
 from tap_asyncreport.foreign_state import VALUE, standard_state
 from tap_asyncreport.job import partition_key
-from tap_asyncreport.stream_book import Entry, Reading, StreamBook, encoded_json
+from tap_asyncreport.stream_book import FINISHED, Entry, Reading, StreamBook, encoded_json
 
 __all__ = ["FINISHED", "Forgotten", "Reading", "StateBook"]
 
-FINISHED = "finished"
 
 
 class Forgotten(NamedTuple):

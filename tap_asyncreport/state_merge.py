@@ -10,6 +10,7 @@ from tap_asyncreport.errors import StateError
 from tap_asyncreport.finished import Finished, absorbed, joined, read_spans
 from tap_asyncreport.foreign_state import VALUE
 from tap_asyncreport.job import partition_key
+from tap_asyncreport.kept_jobs import standard_jobs
 from tap_asyncreport.moments import read_moment
 
 _JOINED = {"until", VALUE, "finished", "jobs", "partitions", "known"}
@@ -67,7 +68,7 @@ def _entry(stream: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         merged |= {name: furthest[name] for name in (VALUE, "until") if name in furthest}
     if beyond:
         merged["finished"] = [span.written() for span in beyond]
-    jobs = _jobs(entries, until, beyond)
+    jobs = _jobs(stream, entries, until, beyond)
     return {**merged, "jobs": jobs} if jobs else merged
 
 
@@ -92,12 +93,12 @@ def _spans(stream: str, entries: Iterable[Mapping[str, Any]]) -> list[Finished]:
 
 
 def _jobs(
-    entries: Iterable[Mapping[str, Any]], until: datetime | None, beyond: Sequence[Finished]
+    stream: str, entries: Iterable[Mapping[str, Any]], until: datetime | None, beyond: Sequence[Finished]
 ) -> list[dict[str, Any]]:
     """Every job once, but for those whose window is finished; a job to be deleted stays where every state has it."""
     kept: dict[tuple[str, str, str], dict[str, Any]] = {}
     for entry in entries:
-        for job in entry.get("jobs") or []:
+        for job in standard_jobs(stream, entry.get("jobs")):
             key = str(job.get("id")), str(job.get("window")), str(job.get("link", 0))
             kept[key] = {**job, **kept.get(key, {})}
     return [job for _, job in sorted(kept.items()) if job.get("written") or not _is_finished(job, until, beyond)]

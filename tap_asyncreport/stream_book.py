@@ -12,11 +12,14 @@ from typing import Any
 
 from tap_asyncreport.batches import Known, Members, members_of
 from tap_asyncreport.errors import StateError
+from tap_asyncreport.finished import read_spans
 from tap_asyncreport.foreign_state import VALUE, bookmarked_value, standard_entry, unreadable
 from tap_asyncreport.job import partition_key
+from tap_asyncreport.kept_jobs import standard_jobs
 from tap_asyncreport.moments import read_moment
 
 GROUP = 128
+FINISHED = "finished"
 KNOWN = "known"  # values of partitions that another stream's records told of, and that have no bookmark yet
 
 
@@ -140,9 +143,11 @@ class StreamBook:
         return [own] if self._given or self.own.content() else []
 
     def _understood(self, context: dict[str, Any], fields: dict[str, Any]) -> Entry:
-        jobs = fields.pop("jobs", None) or []
-        if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
-            raise StateError(f"the state of stream {self.stream!r} cannot be read: its `jobs` are no list of objects")
+        jobs = standard_jobs(self.stream, fields.pop("jobs", None))
+        try:
+            read_spans(fields.get(FINISHED) or [])
+        except ValueError as error:
+            raise StateError(f"the state of stream {self.stream!r} cannot be read: {error}") from None
         return Entry(context, fields, jobs, self._resume_at(context, fields))
 
     def _resume_at(self, context: dict[str, Any], fields: dict[str, Any]) -> datetime | None:

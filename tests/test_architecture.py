@@ -34,7 +34,7 @@ FLOORS = (
     ("lifecycle",),
     ("http", "spool", "decoding", "windows", "state", "state_merge", "partitions"),
     ("stream_book",),
-    ("foreign_state", "finished", "batches"),
+    ("foreign_state", "finished", "batches", "kept_jobs"),
     ("moments", "grains", "formats"),
     ("zones",),
     ("config",),

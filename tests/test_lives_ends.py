@@ -257,3 +257,23 @@ def test_a_storm_with_stalls_changes_no_row_and_makes_no_second_job(seed: int, t
     assert typed(ROWS) == run.records("clicks")
     assert "2026-01-03" == run.bookmark("clicks")
     ended_well(again)
+
+
+@pytest.mark.promise(9)
+def test_an_error_that_nobody_thought_of_ends_the_run_and_not_only_its_stream(tap: WarmProcess) -> None:
+    """Neither the window at hand nor jobs that run on for hours at the API are waited for; their ids are in the state."""
+    tap.changes = """
+from tap_asyncreport.state import StateBook
+
+def finish(*_):
+    raise KeyError("nobody thought of this")
+
+StateBook.finish = finish
+"""
+    with FakeApi(lambda job, _: "DONE" if job.number == 1 else "RUNNING", rows=ROWS) as api:
+        streams = [days(1, 3, jobs={"poll_interval": "20ms", "on_exit": "keep"})]
+        run = tap.run({"base_url": api.url, "streams": streams}, timeout=20)
+
+    assert 1 == run.exit_code, run.stderr
+    assert "unexpected KeyError: 'nobody thought of this'" in run.stderr
+    assert set(api.left()) <= {job["id"] for job in run.jobs("clicks")}
