@@ -207,3 +207,13 @@ def test_a_target_may_come_later() -> None:
     with serving(api) as server, rig(server.origin, stream=stream) as it:
         job = it.job()
         assert [Means.NOT_READY, Means.NOT_READY, Means.OK] == [asked_again(it, job) for _ in range(3)]
+
+
+def test_targets_on_pages_that_nobody_asks_for_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    with FakeApi(parts=5, page_size=2) as api, rig(api.url, stream=FILES) as it:
+        assert [2, 2] == [len(it.targeted().targets) for _ in range(2)]
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning.endswith(
+        "the API lists more download targets than are read; `$.next` leads to them: "
+        "set `download_target_requester.paginator`, such as `{type: next_url, extractor: $.next}`"
+    )

@@ -91,6 +91,14 @@ def test_values_are_listed_page_by_page_and_per_combination_of_the_dimensions_be
     assert {json.dumps([*shop, kind]): "2026-01-02" for shop in shops for kind in "ab"} == bookmarks(two)
 
 
+def test_values_on_pages_that_nobody_asks_for_are_told_of(frozen: Frozen) -> None:  # noqa: F811
+    with FakeApi(hooks={"other": paged({"/accounts": [["a", "b"], ["c"]]})}) as api:
+        listing = {"name": "account", "request": "GET /accounts", "records": "$.items[*]"}
+        ended = frozen.run("2026-01-02T12:00:00Z", config(api, stream("clicks", [listing], incremental=None)))
+    told = "the API has more values of account than it lists on this page; `$.next` leads to them: set `paginator` under `partitions`, "
+    assert 1 == sum(f"{told}such as `{{type: next_url, extractor: $.next}}`" in text for text in ended.warnings)
+
+
 def accounts(values: Sequence[Any]) -> Callable[[FakeJob], str]:
     """The file of the stream of accounts; clicks have one row, which names what was asked for."""
 

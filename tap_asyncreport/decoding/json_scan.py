@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import msgspec
 
 from tap_asyncreport.decoding import json_text
-from tap_asyncreport.decoding.further import LONGEST, Listen, may_say_more
+from tap_asyncreport.decoding.further import LONGEST, Listen
 from tap_asyncreport.decoding.json_path import Step, Wild
 from tap_asyncreport.decoding.source import LARGEST_RECORD
 from tap_asyncreport.errors import DecodeError, excerpt, piece
+from tap_asyncreport.templates.further_pages import may_say_more
 
 BLOCK_BYTES = 256 * 1024
 _SMALL_LIST = 32 * 1024
@@ -166,7 +167,7 @@ class Cursor:
     def pass_by(self, path: str, key: str) -> None:
         """Pass over the value of a key; whoever listens hears of one that may tell of more pages."""
         if self._listen is not None and may_say_more(key) and "[" not in path and self._is_short():
-            self._listen(f"{path}.{key}", self.value())
+            self._listen(path, key, self.value())
         else:
             self.skip()
 

@@ -22,6 +22,7 @@ from tap_asyncreport.decoding.source import Observed, Source
 from tap_asyncreport.errors import DecodeError, ReportError, TransferError, Where
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates import Templates
+from tap_asyncreport.templates.further_pages import linked, said_at
 
 Scope = Mapping[str, Any]
 Pieces = Iterator[tuple[bytes, int]]
@@ -97,9 +98,9 @@ class RowReader:
     def _warn(self, message: str) -> None:
         logging.getLogger("tap-asyncreport").warning("stream %s: %s", self._stream.name, message)
 
-    def _hear(self, path: str, text: bytes) -> None:
+    def _hear(self, path: str, key: str, text: bytes) -> None:
         """What stands beside the records of an answer whose further pages nobody asks for."""
-        self._tell_of_more(further.paginator_for(path, json_text.parse(text.decode())))
+        self._tell_of_more(said_at(further.PAGES, path, key, json_text.parse(text.decode())))
 
     def _tell_of_more(self, hint: str | None) -> None:
         if hint is not None and not self._told_of_more:
@@ -134,7 +135,7 @@ class RowReader:
         for file in files:
             given = self._given(file, scope)
             if self._setup.listen is not None:
-                self._tell_of_more(further.linked(getattr(file, "headers", {})))
+                self._tell_of_more(linked(further.PAGES, getattr(file, "headers", {})))
             with _placing(file):
                 for name, part in self._parts(file, scope, len(files)):
                     with _naming(name):
