@@ -95,7 +95,7 @@ def test_values_on_pages_that_nobody_asks_for_are_told_of(frozen: Frozen) -> Non
     with FakeApi(hooks={"other": paged({"/accounts": [["a", "b"], ["c"]]})}) as api:
         listing = {"name": "account", "request": "GET /accounts", "records": "$.items[*]"}
         ended = frozen.run("2026-01-02T12:00:00Z", config(api, stream("clicks", [listing], incremental=None)))
-    told = "the API has more values of account than it lists on this page; `$.next` leads to them: set `paginator` under `partitions`, "
+    told = "the API has more values of account than are read; `$.next` leads to them: set `paginator` under `partitions`, "
     assert 1 == sum(f"{told}such as `{{type: next_url, extractor: $.next}}`" in text for text in ended.warnings)
 
 

@@ -84,7 +84,7 @@ class PartitionRequester:
         hint = said_in("`paginator` under `partitions`", response)
         if hint is not None and not self._told_of_more:
             self._told_of_more = True
-            logger.warning("%s: the API has more values of %s than it lists on this page; %s", unit, self._dimension, hint)
+            logger.warning("%s: the API has more values of %s than are read; %s", unit, self._dimension, hint)
 
     def _of(self, answer: Answer, scope: Mapping[str, Any]) -> list[Any]:
         """The records of a page; raises RequestError where there is no place for any: that is no empty list."""
