@@ -214,9 +214,12 @@ def test_a_retry_of_airflow_creates_nothing_where_the_configuration_is_wrong(air
     assert {} == api.jobs
 
 
-def term(api: FakeApi) -> Callable[[subprocess.Popen[str]], None]:
+def term(desk: Desk) -> Callable[[subprocess.Popen[str]], None]:
+    """Ends everything in the task's group once the target has echoed that there is a job."""
+
     def end(shell: subprocess.Popen[str]) -> None:
-        while not api.calls("poll"):
+        states = desk.directory / "states.jsonl"
+        while not (states.exists() and '"id"' in states.read_text()):
             time.sleep(0.01)
         os.killpg(shell.pid, signal.SIGTERM)
 
@@ -229,7 +232,7 @@ def test_a_task_that_airflow_ends_leaves_its_job_to_the_retry_or_aborts_it(airfl
     with FakeApi(lambda job, k: "DONE" if done else "RUNNING", rows=ROWS, token="t") as api:
         jobs = {"poll_interval": "20ms", "poll_backoff": 1, "max_concurrent": 1, "on_exit": on_exit}
         desk.write("orders.yaml", orders(api, jobs=jobs))
-        airflow.run(desk, code=-signal.SIGTERM, group=term(api))
+        airflow.run(desk, code=-signal.SIGTERM, group=term(desk))
         assert int(on_exit == "abort") == len(api.calls("abort"))
         done.append("DONE")
         airflow.run(desk)
