@@ -293,7 +293,6 @@ def test_keys_that_the_context_gives_need_not_be_in_the_file() -> None:
         (b'{\n"a":1}\n{\n"a":2}', {}, [{"a": 1}, {"a": 2}]),
         (b'{"a":1}\n{"a":2}', {}, [{"a": 1}, {"a": 2}]),
         (b'{"a":1}', {}, [{"a": 1}]),
-        (b"null", {"content_type": "application/json"}, []),
         (b"<r><x><a>1</a></x></r>", {}, [{"a": "1"}]),
         (b"<?xml version='1.0'?><r><x><a>1</a></x></r>", {"content_type": "text/html"}, [{"a": "1"}]),
     ],

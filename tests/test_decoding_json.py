@@ -69,10 +69,20 @@ def test_a_document_without_what_the_path_names_is_no_report(document: str, path
 @pytest.mark.promise(12)
 @pytest.mark.parametrize(
     ("document", "path"),
-    [("[]", None), ("{}", "$.*[*]"), ('{"data":[]}', "$.data[*]"), ('{"data":null}', "$.data[*]"), ("null", None), ('{"a":[]}', "$.*"), ('{"data":[ \n ]}', "$.data")],
+    [("[]", None), ("{}", "$.*[*]"), ('{"data":[]}', "$.data[*]"), ('{"data":null}', "$.data[*]"), ('{"a":[]}', "$.*"), ('{"data":[ \n ]}', "$.data")],
 )
 def test_no_records_where_the_path_leads_to_none(document: str, path: str | None) -> None:
     assert [] == rows(document, decode={"format": "json", "records": path}, primary_keys=["id"])
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("changes", [{}, {"format": "json"}, {"records": "$.data[*]"}, {"format": "jsonl"}, {"format": "csv"}])
+def test_null_instead_of_a_document_is_no_report_unless_the_user_says_that_it_is_empty(changes: dict) -> None:
+    """An API that answers with nothing at all may have lost the rows; what it means is for the user to say."""
+    found = error(" null\n", decode=changes)
+    assert "the body is the JSON value null instead of the report" == found.message
+    assert "null" == found.excerpt
+    assert [] == rows(" null\n", decode={**changes, "empty_markers": ["null"]})
 
 
 @pytest.mark.promise(15)

@@ -160,7 +160,7 @@ class RowReader:
                     yield name, part
 
     def _empty(self, stream: ByteStream, file: Source) -> bool:
-        """Whether a member means that there are no rows; raises DecodeError where nothing at all is an error."""
+        """Whether a member means that there are no rows; raises DecodeError where nothing at all, or null, is an error."""
         head = stream.peek(LOOK_BYTES + 1)
         if len(head) > LOOK_BYTES:
             return False
@@ -169,6 +169,12 @@ class RowReader:
         text = beginning(stream, self._decode, file.charset).strip() if head else ""
         if text in {marker.strip() for marker in self._decode.empty_markers}:
             return True
+        if text == "null":
+            raise DecodeError(
+                "the body is the JSON value null instead of the report",
+                excerpt=text,
+                hint='`decode.empty_markers: ["null"]` where the API means by it that there are no rows',
+            )
         if text.strip("\0"):
             return False
         if self._decode.empty_body == "ok":
