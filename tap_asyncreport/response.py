@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tap_asyncreport.errors import Where
@@ -13,6 +13,7 @@ REQUEST_IDS = (
     "x-request-id", "x-amzn-requestid", "x-amz-request-id", "x-ms-request-id", "request-id", "x-correlation-id",
     "x-fb-trace-id", "x-guploader-uploadid", "x-trace-id",
 )  # fmt: skip
+PAGE = "an HTML page"
 PARTS = ("headers", "status_code", "url", "text")
 
 
@@ -32,6 +33,19 @@ class Headers(dict[str, str]):
         return super().get(name.lower(), default)
 
 
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """How an answer came to be that to another request than the one that was made, whose line is `asked`.
+
+    `elsewhere`: the path ends otherwise, so that this may be a page for people, and no word about what was asked for.
+    `taken`: the server took the request, and what answers here is a GET that it sent the caller on to.
+    """
+
+    asked: str
+    elsewhere: bool
+    taken: bool
+
+
 class Response:
     """An answer that behaves as its JSON body; `headers`, `status_code`, `url`, `text` where the body has no such key.
 
@@ -39,7 +53,7 @@ class Response:
     templates and JSONPaths do.
     """
 
-    __slots__ = ("_text", "body", "headers", "request_line", "status_code", "url")
+    __slots__ = ("_text", "body", "headers", "redirect", "request_line", "status_code", "url")
 
     def __init__(
         self,
@@ -50,8 +64,10 @@ class Response:
         url: str = "",
         text: str | None = None,
         request_line: str | None = None,
+        redirect: Redirect | None = None,
     ) -> None:
         self.body = body
+        self.redirect = redirect
         self.request_line = request_line
         self.headers = Headers(headers)
         self.status_code = status_code
@@ -120,7 +136,7 @@ def _nature_of_text(text: str) -> str:
     if beginning.rstrip() in ("", "null"):
         return "null" if beginning else "empty"
     if beginning.startswith(("<!doctype html", "<html")):
-        return "an HTML page"
+        return PAGE
     return "XML" if beginning.startswith("<") else "text that is no JSON"
 
 

@@ -95,3 +95,14 @@ def test_a_stopped_run_asks_no_more():
         with pytest.raises(NotReady):
             kit.send("GET", "/a")
     assert 1 == len(login.asked)
+
+
+def test_a_login_that_is_out_of_order_is_tried_as_often_for_a_base_url_as_for_any_call():
+    """Tries of one do not multiply with those of the other: else a person waits minutes to hear of it."""
+    login = {"type": "oauth2", "grant": "client_credentials", "client_id": "me", "client_secret": "s3cret"}
+    with serving(answer("down", 503)) as api:
+        found = {"request": {"request": f"GET {api.url}/where"}, "extractor": "$.url"}
+        kit = Kit(base_url=found, authenticator={**login, "token_url": f"{api.url}/token"})
+        with pytest.raises(NotReady, match="login was answered with 503"):
+            kit.send("GET", "/a")
+    assert ["/token"] * 5 == [asked.target for asked in api.asked]

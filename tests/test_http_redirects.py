@@ -150,4 +150,4 @@ def test_redirects_without_end_are_an_error():
         with pytest.raises(RequestError, match="more than 10 redirects") as caught:
             Kit(base_url=api.url).send("GET", "/a")
     assert 11 == len(api.asked)
-    assert (f"GET {api.url}/again", 302) == (caught.value.where.request_line, caught.value.where.status_code)
+    assert (f"GET {api.url}/again (redirected from GET {api.url}/a)", 302) == (caught.value.where.request_line, caught.value.where.status_code)

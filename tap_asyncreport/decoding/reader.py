@@ -160,7 +160,7 @@ class RowReader:
                     yield name, part
 
     def _empty(self, stream: ByteStream, file: Source) -> bool:
-        """Whether a member means that there are no rows; raises DecodeError where nothing at all, or null, is an error."""
+        """Whether a member means that there are no rows; raises DecodeError for nothing at all, and null."""
         head = stream.peek(LOOK_BYTES + 1)
         if len(head) > LOOK_BYTES:
             return False

@@ -104,8 +104,13 @@ def ask(sender: Sender, call: Call, authenticator: Credentials | None, manner: M
                     reply.tell()
                     reply = sender.send(replace(call, attempt=attempt), authenticator)
                     means, asked = manner.means(reply, call.scope, sender.clock.now())
+        except NotReady:  # what this call needs has had its own tries
+            raise
         except NetworkError as error:
             failure = _unanswered(call, error)
+        except RequestError as error:
+            error.hint = error.hint or f"check {_key_of(call)}"
+            raise error.within(Where(step=call.step)) from None
         else:
             if means is not Means.RETRY:
                 return reply, means is Means.OK

@@ -12,6 +12,7 @@ from tap_asyncreport.errors import ConfigurationError, LoginError, Problem, Repo
 from tap_asyncreport.http.asking import UNAUTHORIZED, Manner, Sender, answered_by, ask, refusal, render
 from tap_asyncreport.http.credentials import Credentials
 from tap_asyncreport.http.urls import is_absolute, origin_of
+from tap_asyncreport.response import PAGE
 
 if TYPE_CHECKING:
     from tap_asyncreport.templates import Templates
@@ -106,6 +107,8 @@ class BaseUrl:
             )
         except RequestError as error:
             error.excerpt = self._sender.redactor.excerpt(answer.text)
+            if answer.nature == PAGE:
+                error.hint = f"is `{STEP}.request` right, and is a login needed?"
             raise error.within(answered_by(call, reply)) from None
 
     def _usable(

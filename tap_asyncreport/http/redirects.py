@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tap_asyncreport.http.urls import Origin, parse, resolve
+from tap_asyncreport.response import Redirect
 
 MOST_REDIRECTS = 10
 SEE_OTHER = 303
@@ -36,6 +37,18 @@ class Hop:
         if (status_code == SEE_OTHER and method != "HEAD") or (status_code < SEE_OTHER and method == "POST"):
             method, body = "GET", None
         return Hop(method, url, body, self.own and not crossed, crossed)
+
+    def led_from(self, first: Hop, request_line: str) -> Redirect | None:
+        """What is to be said of an answer to this request, when the call was `first`; None where it is that one."""
+        if first is self:
+            return None
+        elsewhere = _end(first.url) != _end(self.url)
+        return Redirect(request_line, elsewhere=elsewhere, taken=first.method != self.method)
+
+
+def _end(url: str) -> str:
+    """The last part of a path: it stays where an API has moved, or adds a slash."""
+    return parse(url).path.rstrip("/").rpartition("/")[2]
 
 
 def _same(one: Origin, other: Origin) -> bool:

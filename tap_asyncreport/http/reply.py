@@ -13,7 +13,7 @@ from requests.structures import CaseInsensitiveDict
 
 from tap_asyncreport.errors import RequestError, Where
 from tap_asyncreport.http.network import Broken, NetworkError, lost
-from tap_asyncreport.response import Response
+from tap_asyncreport.response import Redirect, Response
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 KEPT_FOR_OBSERVERS = 1024 * 1024
@@ -39,6 +39,7 @@ class Reply:
         token: str | None = None,
         done: Callable[[Reply, NetworkError | None], None] | None = None,
         confidential: bool = False,
+        redirect: Redirect | None = None,
     ) -> None:
         self.status_code: int = raw.status
         self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict(
@@ -46,6 +47,7 @@ class Reply:
         )
         self.url = url
         self.request_line = request_line
+        self.redirect = redirect
         self.token = token
         self.beginning = b""
         self.size = 0
@@ -114,6 +116,7 @@ class Reply:
             url=self.url,
             text=self.text,
             request_line=self.request_line,
+            redirect=self.redirect,
         )
 
     def tell(self) -> None:
@@ -197,7 +200,4 @@ def _inflated(body: bytes, bits: int) -> bytes:
 
 
 def _too_large() -> RequestError:
-    return RequestError(
-        f"the answer is larger than {LARGEST_ANSWER // 1024**2} MiB",
-        hint="Only `download_retriever` reads files; for rows inside an answer of that size, download it as a file.",
-    )
+    return RequestError(f"the answer is larger than {LARGEST_ANSWER // 1024**2} MiB, which only a download may be")

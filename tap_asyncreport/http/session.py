@@ -19,7 +19,7 @@ from tap_asyncreport.http.base_url import BaseUrl
 from tap_asyncreport.http.bodies import suits
 from tap_asyncreport.http.calls import Call, Exchange, Outgoing
 from tap_asyncreport.http.credentials import Credentials, basic_header
-from tap_asyncreport.http.network import NetworkError, NotReady
+from tap_asyncreport.http.network import Broken, NetworkError, NotReady
 from tap_asyncreport.http.observing import Watch
 from tap_asyncreport.http.rates import Rates
 from tap_asyncreport.http.redaction import Redactor
@@ -27,6 +27,7 @@ from tap_asyncreport.http.redirects import HARMLESS, MOST_REDIRECTS, Hop
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.urls import Url, is_absolute, join_path, origin_of, parse, with_params
 from tap_asyncreport.http.wire import Wire
+from tap_asyncreport.response import Redirect
 from tap_asyncreport.secrecy.needles import PART
 from tap_asyncreport.secrecy.values import LIKELY_SECRET
 from tap_asyncreport.templates.text import as_text
@@ -175,10 +176,12 @@ class Http:
         """
         call = replace(call, url=with_params(self.absolute(call.url), call.params))
         self._rates.take(call.step, call.url, lambda seconds: self._when_held(call, seconds))
-        hop: Hop | None = Hop(call.method, call.url, call.body, own=self.is_own(call.url))
-        redirects = 0
+        first = Hop(call.method, call.url, call.body, own=self.is_own(call.url))
+        hop: Hop | None = first
+        asked, redirects = "", 0
         while hop is not None:
-            reply = self._sent(hop, call, authenticator, stream=stream)
+            reply = self._sent(hop, call, authenticator, hop.led_from(first, asked), stream=stream)
+            asked = asked or reply.request_line
             hop = hop.after(reply.status_code, reply.headers.get("Location")) if call.follow else None
             if hop is not None:
                 redirects += 1
@@ -189,26 +192,33 @@ class Http:
             reply.read()
         return reply
 
-    def _sent(self, hop: Hop, call: Call, authenticator: Credentials | None, *, stream: bool) -> Reply:
+    def _sent(
+        self, hop: Hop, call: Call, authenticator: Credentials | None, redirect: Redirect | None, *, stream: bool
+    ) -> Reply:
         outgoing = Outgoing(hop.method, hop.url, self._fields(hop, call, stream=stream), hop.body)
         token = self._identify(outgoing, hop, call, authenticator)
         watch = Watch(call, outgoing, self.redactor, self.clock, self._observers, counters=self._counters)
         if self._when_sent is not None and not call.confidential:
             self._when_sent(watch.sent())
         url = outgoing.parsed
+        line = watch.request_line
+        if redirect is not None and redirect.asked != line:
+            line += f" (redirected from {redirect.asked})"
         try:
             raw = self._wire.send(outgoing.method, url, outgoing.headers, outgoing.body, call.step)
         except NetworkError as error:
-            error.request_line = watch.request_line
+            error.request_line = line
             error.message = self.redactor.redact(error.message)
             watch.done(None, error)
+            if redirect is not None and redirect.taken and not error.sent:
+                raise Broken(error.message, hint=error.hint, request_line=line) from error
             raise
         if hop.own and "Set-Cookie" in raw.headers:
             extract_cookies_to_jar(self._cookies, _for_cookies(outgoing), raw)  # type: ignore[no-untyped-call]
             self.redactor.add([cookie.value for cookie in self._cookies if _is_secret(cookie)])
         return Reply(
-            raw, url=str(url), request_line=watch.request_line, server=str(url.origin), token=token, done=watch.done,
-            confidential=call.confidential,
+            raw, url=str(url), request_line=line, server=str(url.origin), token=token, done=watch.done,
+            confidential=call.confidential, redirect=redirect,
         )  # fmt: skip
 
     def _fields(self, hop: Hop, call: Call, *, stream: bool) -> dict[str, str]:

@@ -20,6 +20,7 @@ from tap_asyncreport.http.retry_after import parse_wait
 from tap_asyncreport.http.urls import is_absolute
 from tap_asyncreport.response import Response
 from tap_asyncreport.secrecy.values import LIKELY_SECRET
+from tap_asyncreport.templates.text import as_text
 
 _SECRET_FIELDS = ("access_token", "refresh_token", "id_token")  # of any length: RFC 6749, OpenID Connect
 _WORDS = ("error", "message", "detail", "reason", "code", "description", "status")
@@ -132,9 +133,10 @@ class TokenCredentials(Credentials):
         answer = as_response(reply)
         where = answered_by(call, reply)
         if not good:
-            is_there = reply.status_code not in (404, 405, 410) and reply.status_code not in range(300, 400)
+            led = reply.redirect is not None
+            is_there = not led and reply.status_code not in (404, 405, 410, *range(300, 400))
             raise LoginError(
-                f"the login was refused with {reply.status_code}",
+                f"the login was {'redirected, and ' if led else ''}refused with {reply.status_code}",
                 where=where,
                 excerpt=self.rendering.redactor.excerpt(reply.text),
                 hint=self.refused(reply.text) if is_there else "check the URL in `authenticator`",
@@ -177,7 +179,7 @@ def _without_values(body: Any) -> str | None:
     if not isinstance(body, Mapping):
         return None
     shown = [
-        f"{key}: {value}" if any(word in str(key).lower() for word in _WORDS) else str(key)
+        f"{key}: {as_text(value)}" if any(word in str(key).lower() for word in _WORDS) else str(key)
         for key, value in body.items()
     ]
     return excerpt(", ".join(shown))

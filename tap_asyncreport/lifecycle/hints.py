@@ -17,9 +17,11 @@ _MEANS = {
 }
 
 
-def hint_for(step: Step, verdict: Verdict, status: int, stream: str, *, anonymous: bool) -> str | None:
+def hint_for(step: Step, verdict: Verdict, response: Response, stream: str, *, anonymous: bool) -> str | None:
     """One sentence that names the configuration key to look at; `anonymous` calls carried no credentials."""
-    means = verdict.means
+    means, status = verdict.means, response.status_code
+    if means is Means.FAIL and verdict.rule is None and response.redirect is not None and response.redirect.elsewhere:
+        return f"is `{_of(step, 'request')}` right, and is a login needed?"
     if means is Means.FAIL:
         return _failed(step, verdict, status, stream, anonymous=anonymous)
     if means is Means.RETRY:

@@ -54,6 +54,7 @@ class Incoming:
             status_code=reply.status_code,
             url=reply.url,
             text=text_of(seen, reply.headers.get("content-type")),
+            redirect=reply.redirect,
         )
 
     def body(self) -> Iterator[bytes]:

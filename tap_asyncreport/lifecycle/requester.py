@@ -46,6 +46,8 @@ DOING: Mapping[Step, str] = {
 # Names that say something only of a job that was made as a whole.
 _WHOLE = frozenset({"job", "jobs", "creation_response", "polling_response", "download_target"})
 _OTHER_SCHEME = re.compile(r"\s*(?!https?:)([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_MAY_EXIST = "; the job may exist, so the call is not repeated"
+_ONCE_ONLY = "set `idempotency_header`, or `retry: {on: [timeout]}` where a second job does no harm"
 _ANSWER_NAMES = {Step.CREATION: "creation_response", Step.POLLING: "polling_response"}
 
 
@@ -290,9 +292,17 @@ class Requester:
         if answer.good:
             return answer
         wait, asked = self._wait(verdict, response, scope)
-        message = f"{DOING[self.step]}: the API answered {response.status_code}{asked}"
-        hint = hint_for(self.step, verdict, response.status_code, self._context.stream.name, anonymous=anonymous)
+        led = "redirected the call, and " if response.redirect is not None and response.redirect.elsewhere else ""
+        message = f"{DOING[self.step]}: the API {led}answered {response.status_code}{asked}"
+        hint = hint_for(self.step, verdict, response, self._context.stream.name, anonymous=anonymous)
+        taken = response.redirect is not None and response.redirect.taken
+        if answer.means is Means.RETRY and verdict.rule is None and self._may_exist(sent=taken):
+            answer, message, hint = replace(answer, means=Means.FAIL), message + _MAY_EXIST, _ONCE_ONLY
         return replace(answer, wait=wait, error=answer.complaint(message, hint=hint))
+
+    def _may_exist(self, *, sent: bool) -> bool:
+        """Whether a job may have been made by a request without an answer, so that no second one may be sent."""
+        return self.step is Step.CREATION and sent and not self.repeats_timeouts
 
     def _wait(self, verdict: Verdict, response: Response, scope: Mapping[str, Any]) -> tuple[float | None, str]:
         """Seconds that the answer asks for by its rule's `wait` or by Retry-After, and the words for it."""
@@ -323,14 +333,12 @@ class Requester:
             where = error.where.within(where)
         place = replace(where, request_line=error.request_line)
         message, hint = f"{DOING[self.step]}: {error.message}", error.hint or self._after_trouble(error)
-        if self.step is not Step.CREATION or not error.sent or self.repeats_timeouts:
+        if not self._may_exist(sent=error.sent):
             said = error.excerpt if isinstance(error, NotReady) else None
             return Answer(
                 Means.RETRY, where=place, error=RequestError(message, where=place, excerpt=said, hint=hint)
             )
-        message += "; the job may exist, so the call is not repeated"
-        hint = "set `idempotency_header`, or `retry: {on: [timeout]}` where a second job does no harm"
-        return Answer(Means.FAIL, where=place, error=RequestError(message, where=place, hint=hint))
+        return Answer(Means.FAIL, where=place, error=RequestError(message + _MAY_EXIST, where=place, hint=_ONCE_ONLY))
 
     def _after_trouble(self, error: NetworkError) -> str:
         """What to try when no answer came, where the trouble itself gives no advice."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.http.rules import CompiledRule
 from tap_asyncreport.job import Means
+from tap_asyncreport.response import PAGE
 
 if TYPE_CHECKING:
     from tap_asyncreport.response import Response
@@ -40,11 +41,16 @@ _OWN: Mapping[Step, Mapping[int, Means]] = {
 _TRANSIENT = frozenset({408, 425, 429})
 
 
-def default_means(step: Step, status: int) -> Means:
-    """What a status code means to a step where no rule says otherwise."""
+def default_means(step: Step, status: int, *, elsewhere: bool = False) -> Means:
+    """What a status code means to a step where no rule says otherwise.
+
+    `elsewhere` a redirect led to another place, such as a login page: then it is no word about the job.
+    """
     own = _OWN.get(step, {}).get(status)
     if own is not None:
-        return own
+        return Means.FAIL if elsewhere else own
+    if elsewhere and step in (Step.ABORT, Step.DELETE) and status in range(200, 300):
+        return Means.FAIL
     if status in range(200, 300):
         return Means.OK
     if status == HTTPStatus.UNAUTHORIZED:
@@ -99,4 +105,11 @@ def classify(
             return Verdict(means, rule, match if isinstance(match, re.Match) else None)
     if any(response.status_code in codes for codes in repeated):
         return Verdict(Means.RETRY)
-    return Verdict(default_means(step, response.status_code))
+    return Verdict(default_means(step, response.status_code, elsewhere=_is_elsewhere(step, response)))
+
+
+def _is_elsewhere(step: Step, response: Response) -> bool:
+    """Whether a redirect led to what says nothing of the job: a file may lie anywhere, and so may a job's own page."""
+    if step is Step.DOWNLOAD or response.redirect is None or not response.redirect.elsewhere:
+        return False
+    return response.status_code not in range(200, 300) or response.nature == PAGE
