@@ -135,6 +135,11 @@ class Job:
         return bool(self.creation_responses) and self.creation_response is None
 
 
+def job_name(job: Job | None) -> str:
+    """A job as it is told of: `job 7`, or `the job` where its id is not known."""
+    return "the job" if job is None or job.id is None else f"job {job.id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one call about a job came to.

@@ -23,6 +23,7 @@ from tap_asyncreport.commands.options import (
     write_file,
 )
 from tap_asyncreport.commands.surroundings import Console
+from tap_asyncreport.job import job_name
 from tap_asyncreport.telling import Telling
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class Aside:
 
     def heard(self, event: JobEvent) -> None:
         """A status, when it is new."""
-        said = f"job {event.job.id}: {event.word}" if event.job is not None and event.word else ""
+        said = f"{job_name(event.job)}: {event.word}" if event.word else ""
         if said and said != self._last:
             self._console.line(said)
             self._last = said
@@ -201,7 +202,7 @@ class Aside:
 
     def left(self, job: Job) -> None:
         """The job stays at the API."""
-        self._console.line(f"job {job.id} is left at the API")
+        self._console.line(f"{job_name(job)} is left at the API")
 
 
 def _about(ending: Ending, looks: Looks) -> str:

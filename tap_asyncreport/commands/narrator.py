@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tap_asyncreport.commands.curl import curl
 from tap_asyncreport.error_text import summary
 from tap_asyncreport.http.reply import json_of, text_of
-from tap_asyncreport.job import Job, JobEvent, JobEventKind
+from tap_asyncreport.job import Job, JobEvent, JobEventKind, job_name
 from tap_asyncreport.reporting.words import brief, duration, size
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates import to_json
@@ -100,7 +100,7 @@ class Narrator:
 
     def heard(self, event: JobEvent) -> None:
         """Something happened to the job."""
-        job = f"job {event.job.id}" if event.job is not None and event.job.id is not None else "the job"
+        job = job_name(event.job)
         if event.kind in _SAID:
             self._row("job", f"{job} {_SAID[event.kind]}")
         elif event.kind is JobEventKind.POLLED:
@@ -119,12 +119,10 @@ class Narrator:
 
     def left(self, job: Job) -> None:
         """The job stays at the API."""
-        if job.id is None:
-            self._console.line("the job is left at the API: its id is not known, see `creation_requester.job_id`")
-            return
-        nothing = "the stream has no `abort_requester` and no `delete_requester`"
-        why = "it could not be ended" if self._can_end else nothing
-        self._console.line(f"job {job.id} is left at the API: {why}")
+        why = "the stream has no `abort_requester` and no `delete_requester`"
+        if self._can_end:
+            why = "its id is not known, see `creation_requester.job_id`" if job.id is None else "it could not be ended"
+        self._console.line(f"{job_name(job)} is left at the API: {why}")
 
     # -- how it is laid out
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tap_asyncreport.error_text import render, summary
 from tap_asyncreport.errors import TemplateError
-from tap_asyncreport.job import JobEvent, JobEventKind, Unit
+from tap_asyncreport.job import JobEvent, JobEventKind, Unit, job_name
 from tap_asyncreport.reporting import words
 from tap_asyncreport.reporting.lanes import ENDS
 from tap_asyncreport.reporting.ledger import RunLedger
@@ -192,10 +192,6 @@ def _fields(event: JobEvent) -> dict[str, Any]:
 Told = tuple[int, str] | None
 
 
-def _job(event: JobEvent) -> str:
-    return f"job {event.job.id}" if event.job and event.job.id else "the job"
-
-
 def _unit_line(event: JobEvent, text: str, *, level: int = logging.INFO) -> Told:
     return level, f"{event.unit}: {text}"
 
@@ -221,28 +217,28 @@ def _written_at(event: JobEvent) -> str:
 def _created(event: JobEvent, seen: _Seen) -> Told:
     seen.created_at = event.at
     attempt = f" (attempt {event.job.attempt})" if event.job and event.job.attempt > 1 else ""
-    return _unit_line(event, f"{_job(event)} created{attempt}")
+    return _unit_line(event, f"{job_name(event.job)} created{attempt}")
 
 
 def _adopted(event: JobEvent, seen: _Seen) -> Told:
     seen.created_at = event.at
-    return _unit_line(event, f"goes on with {_job(event)}, which the API has already")
+    return _unit_line(event, f"goes on with {job_name(event.job)}, which the API has already")
 
 
 def _polled(event: JobEvent, seen: _Seen) -> Told:
     changed = event.word is not None and event.word != seen.word
     seen.word = event.word
-    return _unit_line(event, f"{_job(event)} is {event.word}", level=logging.INFO if changed else logging.DEBUG)
+    return _unit_line(event, f"{job_name(event.job)} is {event.word}", level=logging.INFO if changed else logging.DEBUG)
 
 
 def _completed(event: JobEvent, seen: _Seen) -> Told:
     took = "" if seen.created_at is None else f" after {words.duration(event.at - seen.created_at)}"
-    return _unit_line(event, f"{_job(event)} completed{took}")
+    return _unit_line(event, f"{job_name(event.job)} completed{took}")
 
 
 def _failed(event: JobEvent, _: _Seen) -> Told:
     if event.error is None:
-        return _unit_line(event, f"{_job(event)} failed", level=logging.ERROR)
+        return _unit_line(event, f"{job_name(event.job)} failed", level=logging.ERROR)
     return logging.ERROR, render(event.error, where=place_of(event.unit, event.job.id if event.job else None))
 
 
@@ -264,18 +260,20 @@ _TELL: dict[JobEventKind, Callable[[JobEvent, _Seen], Told]] = {
         lambda event: f"the API has no slot; tries again{_pause(event)}{_tries(event)}{_because(event)}"
     ),
     JobEventKind.COMPLETED: _completed,
-    JobEventKind.DOWNLOADING: _plain(lambda event: f"{_job(event)}: downloading", logging.DEBUG),
-    JobEventKind.NO_ROOM: _plain(lambda event: f"{_job(event)}: waits for room in the spool", logging.DEBUG),
-    JobEventKind.READY: _plain(lambda event: f"{_job(event)}: ready to be written", logging.DEBUG),
-    JobEventKind.WRITING: _plain(lambda event: f"{_job(event)}: writing rows", logging.DEBUG),
-    JobEventKind.WRITTEN: _plain(lambda event: f"{_job(event)}: {words.many(event.rows or 0, 'row')} written"),
-    JobEventKind.RETRYING: _plain(lambda event: f"{_job(event)} is made again{_pause(event)}{_because(event)}"),
+    JobEventKind.DOWNLOADING: _plain(lambda event: f"{job_name(event.job)}: downloading", logging.DEBUG),
+    JobEventKind.NO_ROOM: _plain(lambda event: f"{job_name(event.job)}: waits for room in the spool", logging.DEBUG),
+    JobEventKind.READY: _plain(lambda event: f"{job_name(event.job)}: ready to be written", logging.DEBUG),
+    JobEventKind.WRITING: _plain(lambda event: f"{job_name(event.job)}: writing rows", logging.DEBUG),
+    JobEventKind.WRITTEN: _plain(lambda event: f"{job_name(event.job)}: {words.many(event.rows or 0, 'row')} written"),
+    JobEventKind.RETRYING: _plain(lambda event: f"{job_name(event.job)} is made again{_pause(event)}{_because(event)}"),
     JobEventKind.SPLIT: _plain(lambda event: f"too large; the window is halved{_because(event)}"),
     JobEventKind.SKIPPED: _plain(lambda event: f"the partition is skipped{_because(event)}", logging.WARNING),
-    JobEventKind.DROPPED: _plain(lambda event: f"{_job(event)} is not waited for any more", logging.DEBUG),
+    JobEventKind.DROPPED: _plain(lambda event: f"{job_name(event.job)} is not waited for any more", logging.DEBUG),
     JobEventKind.FAILED: _failed,
-    JobEventKind.KEPT: _plain(lambda event: f"{_job(event)} is kept for the next run"),
-    JobEventKind.ABORTED: _plain(lambda event: f"{_job(event)} aborted"),
-    JobEventKind.DELETED: _plain(lambda event: f"{_job(event)} deleted at the API", logging.DEBUG),
-    JobEventKind.WARNING: _plain(lambda event: f"{_job(event)}{_because(event)}{_written_at(event)}", logging.WARNING),
+    JobEventKind.KEPT: _plain(lambda event: f"{job_name(event.job)} is kept for the next run"),
+    JobEventKind.ABORTED: _plain(lambda event: f"{job_name(event.job)} aborted"),
+    JobEventKind.DELETED: _plain(lambda event: f"{job_name(event.job)} deleted at the API", logging.DEBUG),
+    JobEventKind.WARNING: _plain(
+        lambda event: f"{job_name(event.job)}{_because(event)}{_written_at(event)}", logging.WARNING
+    ),
 }
