@@ -15,7 +15,7 @@ from tap_asyncreport.errors import RequestError, Where
 from tap_asyncreport.http.bodies import body, header_pairs, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.credentials import Credentials
-from tap_asyncreport.http.network import ConnectionRefused, NetworkError, NotReady
+from tap_asyncreport.http.network import ConnectionRefused, NetworkError, NotReady, Untrusted
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
@@ -104,6 +104,10 @@ def ask(sender: Sender, call: Call, authenticator: Credentials | None, manner: M
                     reply.tell()
                     reply = sender.send(replace(call, attempt=attempt), authenticator)
                     means, asked = manner.means(reply, call.scope, sender.clock.now())
+        except Untrusted as error:
+            lost = _unanswered(call, error)
+            where = replace(lost.where, request_line=error.request_line)
+            raise RequestError(lost.message, where=where, hint=lost.hint) from None
         except NotReady:  # what this call needs has had its own tries
             raise
         except NetworkError as error:

@@ -2,7 +2,8 @@
 
 NetworkError           `sent` says whether any byte of the request left
 ├── ConnectionRefused  nothing was sent: refused, no such host, connect timeout, TLS or proxy trouble
-│   └── NotReady       nothing was sent, for want of a token or of the base URL: who gives them did not answer
+│   ├── NotReady       nothing was sent, for want of a token or of the base URL: who gives them did not answer
+│   └── Untrusted      nothing was sent, and no other try will do: no TLS there, or a certificate that proves nothing
 ├── ReadTimeout        sent, and no answer within the read timeout
 └── Broken             sent, and the connection was closed, reset, or the body fell short
 """
@@ -10,11 +11,21 @@ NetworkError           `sent` says whether any byte of the request left
 from __future__ import annotations
 
 import http.client
+import ssl
 from typing import ClassVar
 
 from urllib3 import exceptions as urllib3_errors
 
 from tap_asyncreport.errors import Where
+
+_OWN_AUTHORITY = "where it is signed by an authority of your own, name that one's file in REQUESTS_CA_BUNDLE"
+_RUN_OUT = "its owner has to renew it; or is the clock of this machine wrong?"
+_OTHER_NAME = "is the host in the URL right? The certificate is another's"
+_CERTIFICATE = {9: _RUN_OUT, 10: _RUN_OUT, 62: _OTHER_NAME, 64: _OTHER_NAME}  # X509_V_ERR_… of OpenSSL
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG",
+                     "RECORD_LAYER_FAILURE"})  # fmt: skip
+_OTHER_TLS = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "SSLV3_ALERT_HANDSHAKE_FAILURE",
+                        "NO_PROTOCOLS_AVAILABLE", "DH_KEY_TOO_SMALL"})  # fmt: skip
 
 
 class NetworkError(Exception):
@@ -52,6 +63,14 @@ class NotReady(ConnectionRefused):
         self.excerpt = excerpt
 
 
+class Untrusted(ConnectionRefused):
+    """The other side is not who it should be, or both speak no common TLS: that does not pass by waiting."""
+
+
+class SpokeTls(ConnectionError):  # noqa: N818
+    """A plain request was answered with a TLS alert."""
+
+
 class ReadTimeout(NetworkError):  # noqa: N818
     """The request was sent, and nothing came back in time; the API may have acted on it."""
 
@@ -76,10 +95,7 @@ def refused(error: BaseException, server: str, proxy: str | None) -> ConnectionR
     if isinstance(error, urllib3_errors.NameResolutionError):
         return ConnectionRefused(f"there is no host of that name: {server}{through}")
     if isinstance(error, urllib3_errors.SSLError):
-        return ConnectionRefused(
-            f"no secure connection to {server}{through}: {cause}",
-            hint="Where the certificate is signed by your own authority, name its file in REQUESTS_CA_BUNDLE.",
-        )
+        return _insecure(_innermost(error), server, through)
     if isinstance(error, urllib3_errors.NewConnectionError):
         return ConnectionRefused(f"no connection to {server}{through}: {cause}")
     if isinstance(error, urllib3_errors.TimeoutError):
@@ -89,11 +105,38 @@ def refused(error: BaseException, server: str, proxy: str | None) -> ConnectionR
     return ConnectionRefused(f"no connection to {server}{through}: {cause}")
 
 
+def _insecure(cause: BaseException, server: str, through: str) -> ConnectionRefused:
+    """What to say when no secure connection came about."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        why = cause.verify_message.rstrip(".")
+        return Untrusted(
+            f"no secure connection to {server}{through}: its certificate is not trusted: {why}",
+            hint=_CERTIFICATE.get(cause.verify_code, _OWN_AUTHORITY),
+        )
+    reason = getattr(cause, "reason", None) or ""
+    if reason in _NO_TLS:
+        return Untrusted(
+            f"no secure connection to {server}{through}: what answers there speaks no TLS",
+            hint="is the port right, and is it to be `http://` rather than `https://`?",
+        )
+    if reason in _OTHER_TLS:
+        words = reason.lower().replace("_", " ")
+        return Untrusted(
+            f"no secure connection to {server}{through}: it takes no TLS that is offered here ({words})",
+            hint="the server may be too old for this machine's OpenSSL, or want a certificate of the caller",
+        )
+    return ConnectionRefused(f"no secure connection to {server}{through}: {cause}")
+
+
 def lost(error: BaseException, server: str) -> NetworkError:
     """What to say when a request had been sent to `server` and no whole answer came."""
     if isinstance(error, urllib3_errors.ReadTimeoutError | TimeoutError):
         return ReadTimeout(f"no answer from {server} within the read timeout", hint="See `request_timeout.read`.")
     for link in _chain(error):
+        if isinstance(link, SpokeTls):
+            return Untrusted(
+                f"{server} speaks TLS, and was asked without", hint="is it to be `https://` rather than `http://`?"
+            )
         if isinstance(link, urllib3_errors.IncompleteRead) and isinstance(link.expected, int) and link.expected > 0:
             return Broken(f"the answer of {server} ended too soon: {link.partial} bytes came, {link.expected} to go")
         if isinstance(link, ConnectionResetError) and not isinstance(link, http.client.RemoteDisconnected):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import ssl
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from tap_asyncreport.clock import Clock
 from tap_asyncreport.errors import RequestError
-from tap_asyncreport.http.network import lost, refused
+from tap_asyncreport.http.network import SpokeTls, lost, refused
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.urls import Url
 
@@ -26,6 +28,7 @@ from tap_asyncreport.http.urls import Url
 # arrived; so a connection that idled longer is not used again.
 LONGEST_IDLE = 2.0
 CONNECTIONS = 64
+_TLS_ALERT = b"\x15\x03"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -46,6 +49,8 @@ class _Lines:
 
     def readline(self, limit: int = -1) -> bytes:
         line: bytes = self._stream.readline(limit)
+        if not self._begun and line.startswith(_TLS_ALERT):
+            raise SpokeTls
         if not line.endswith(b"\n") and len(line) != limit and (line or self._begun):
             raise ConnectionError("the head of the answer is not whole")
         self._begun = True
@@ -235,6 +240,15 @@ def shown_proxy(proxy: str | None) -> str | None:
     return parts.netloc.rpartition("@")[2] or None
 
 
+@cache
+def _holds_certificates(bundle: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
+    except OSError:
+        return False
+    return True
+
+
 def _trust(scheme: str) -> dict[str, Any]:
     if scheme != "https":
         return {}
@@ -243,5 +257,9 @@ def _trust(scheme: str) -> dict[str, Any]:
     if not bundle.exists():
         raise RequestError(
             f"{variable} names {bundle}, which does not exist", hint="Name a file of certificates in PEM."
+        )
+    if variable and bundle.is_file() and not _holds_certificates(bundle):
+        raise RequestError(
+            f"{variable} names {bundle}, which holds no certificates", hint="Name a file of certificates in PEM."
         )
     return {"ca_cert_dir" if bundle.is_dir() else "ca_certs": str(bundle), "cert_reqs": "CERT_REQUIRED"}

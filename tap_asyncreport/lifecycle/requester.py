@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tap_asyncreport.errors import ConfigurationError, LoginError, ReportError, RequestError, TemplateError, Where
 from tap_asyncreport.http.bodies import header_pairs, pairs
 from tap_asyncreport.http.calls import Call
-from tap_asyncreport.http.network import ConnectionRefused, NetworkError, NotReady
+from tap_asyncreport.http.network import ConnectionRefused, NetworkError, NotReady, Untrusted
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
 from tap_asyncreport.http.rules import CompiledRule, parse_codes
 from tap_asyncreport.job import Means, Outcome
@@ -328,15 +328,18 @@ class Requester:
         return LoginError(message, where=answer.where, excerpt=answer.said, hint=hint)
 
     def _lost(self, error: NetworkError, where: Where) -> Answer:
-        """No whole answer came; only a creation that may have arrived is not worth another try."""
+        """No whole answer came; no other try if a creation may have arrived, or the server is not who it should be."""
         if isinstance(error, NotReady):
             where = error.where.within(where)
         place = replace(where, request_line=error.request_line)
         message, hint = f"{DOING[self.step]}: {error.message}", error.hint or self._after_trouble(error)
+        if isinstance(error, Untrusted):
+            hint += f"; see {self._host_key(error).removesuffix(', or in its link,')}"
         if not self._may_exist(sent=error.sent):
             said = error.excerpt if isinstance(error, NotReady) else None
+            means = Means.FAIL if isinstance(error, Untrusted) else Means.RETRY
             return Answer(
-                Means.RETRY, where=place, error=RequestError(message, where=place, excerpt=said, hint=hint)
+                means, where=place, error=RequestError(message, where=place, excerpt=said, hint=hint)
             )
         return Answer(Means.FAIL, where=place, error=RequestError(message + _MAY_EXIST, where=place, hint=_ONCE_ONLY))
 
@@ -344,6 +347,9 @@ class Requester:
         """What to try when no answer came, where the trouble itself gives no advice."""
         if not isinstance(error, ConnectionRefused):
             return patience(self.step)
-        line = (error.request_line or "").partition(" ")[2]
-        host = "`base_url`" if self._context.http.is_own(line) else f"`{self.step}.request`, or in its link,"
-        return f"is the host in {host} right, and can it be reached from here?"
+        return f"is the host in {self._host_key(error)} right, and can it be reached from here?"
+
+    def _host_key(self, error: NetworkError) -> str:
+        """The key that says which host was asked."""
+        _, url, *_ = f"{error.request_line} ".split(" ")
+        return "`base_url`" if self._context.http.is_own(url) else f"`{self.step}.request`, or in its link,"
