@@ -109,6 +109,7 @@ def test_the_fast_way_and_the_sdks_own_give_the_same_messages(tap: Process, api:
     assert without_time(fast.messages) == without_time(slow.messages)
 
 
+@pytest.mark.promise(19)
 def test_numbers_keep_their_digits_both_ways(tap: Process) -> None:
     rows = [{"id": "12345678901234567890", "amount": "0.1000000000000000055511151231257827"}]
     plain = stream(columns={"id": "integer", "amount": "decimal"}, primary_keys=["id"], replication_key=None, incremental=None)
@@ -154,13 +155,15 @@ def test_test_fails_where_the_stream_fails(tap: Process) -> None:
     assert "Traceback" not in run.stderr
 
 
-def test_about_lists_every_setting(tap: Process, api: FakeApi) -> None:
+@pytest.mark.promise(9, 21)
+def test_about_lists_every_setting_and_makes_no_call(tap: Process, api: FakeApi) -> None:
     run = tap.run(config(api), "--about", "--format", "json")
 
     about = json.loads(b"\n".join(run.lines))
     assert "tap-asyncreport" == about["name"]
     assert {"base_url", "streams", "secrets"} <= set(about["settings"]["properties"])
     assert "batch" not in about["capabilities"]
+    assert [] == api.log
 
 
 def test_the_demos_rows_arrive_once_each(tap: Process) -> None:

@@ -141,6 +141,7 @@ def test_an_api_that_refuses_the_login_ends_with_77(tap: Process) -> None:
     assert "wrong-one" not in run.stderr
 
 
+@pytest.mark.promise(9)
 def test_discovery_makes_no_call(tap: Process) -> None:
     with FakeApi(rows=ROWS) as api:
         run = tap.run(config(api), "--discover")
