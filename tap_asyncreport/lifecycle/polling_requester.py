@@ -262,8 +262,11 @@ class PollingRequester:
             hint = f"point `status.extractor` at the word in it, such as `{self._status.extractor}.KEY`"
             return self._complaint(seen, job, f"the status is a mapping, not a word: {word}", hint)
         known, line = words_to_add(self._status, word)
-        message = f"the status {word!r} is not known; known are {known}"
-        hint = f"say what it means under `status.mapping`, for example `{line}`; or set `status.unknown: running`"
+        message = f"the status {word!r} is not known"
+        hint = (
+            f"say what it means under `status.mapping`, for example `{line}`; or set `status.unknown: running`. "
+            f"Known are {known}"
+        )
         return self._complaint(seen, job, message, hint)
 
     def _no_status(self, seen: _Seen, job: Job) -> JobError:
