@@ -165,13 +165,13 @@ def test_a_slow_night_of_a_thousand_jobs_is_a_log_that_can_be_read(log: pytest.L
 
 
 @pytest.mark.promise(29)
-def test_a_failure_is_always_told(log: pytest.LogCaptureFixture) -> None:
-    """However much is held back, failures and warnings are written when they happen."""
+def test_a_failure_of_another_kind_is_always_told(log: pytest.LogCaptureFixture) -> None:
+    """However much is held back, the first failures for each reason are written when they happen."""
     book = ledger()
     lines = LogLines(book)
     for count in range(100):
         told = Told(window=day(count + 1), job=f"r-{count}")
-        observe(book, lines, [told.created(100), told.failed(100, error=failed())])
+        observe(book, lines, [told.created(100), told.failed(100, error=failed(f"no {'ab'[count % 2] * (1 + count // 2 % 10)}"))])
     assert 100 == sum(record.levelno == logging.ERROR for record in log.records)
     lines.close()
     assert "orders: jobs since the last line: 40 created; 0/? windows, 0 rows" == log.messages[-1]

@@ -14,6 +14,7 @@ from tap_asyncreport.job import JobEvent, JobEventKind, Unit, job_name
 from tap_asyncreport.reporting import words
 from tap_asyncreport.reporting.lanes import ENDS
 from tap_asyncreport.reporting.ledger import RunLedger
+from tap_asyncreport.reporting.repeats import Repeats, most_usual, why
 from tap_asyncreport.reporting.tally import place_of
 from tap_asyncreport.reporting.views import StreamView, views
 
@@ -49,6 +50,7 @@ class _Allowance:
     lines: float
     at: float
     held_back: Counter[JobEventKind] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)  # why jobs were made again
 
     def spend(self, now: float) -> bool:
         """Whether one more line may be written now."""
@@ -63,8 +65,9 @@ class _Allowance:
 class LogLines:
     """Writes what happens to the log: changes within an allowance for each stream, failures and warnings always.
 
-    What is held back is summed up in a later line, and written at DEBUG as it happens. `quiet` is for a terminal
-    whose live region shows the changes: only failures and warnings are written above it.
+    Of those that are alike the first few are written, and at the end how many there were. What is held back is summed
+    up in a later line, and written at DEBUG as it happens. `quiet` is for a terminal whose live region shows the
+    changes: only failures and warnings are written above it.
     """
 
     def __init__(self, ledger: RunLedger, *, quiet: bool = False) -> None:
@@ -73,6 +76,7 @@ class LogLines:
         self._seen: dict[Unit, _Seen] = {}
         self._allowances: dict[str, _Allowance] = {}
         self._beat_at = ledger.started
+        self._repeats = Repeats()
 
     def observe(self, events: Sequence[JobEvent]) -> None:
         """Writes what is worth a line."""
@@ -99,9 +103,11 @@ class LogLines:
         for stream, allowance in self._allowances.items():
             if allowance.held_back:
                 self._sum_up(stream, allowance)
+        for kind, text, told in self._repeats.sums():
+            logger.log(logging.ERROR if kind is JobEventKind.FAILED else logging.WARNING, "%s", text, extra=told)
 
     def _write(self, event: JobEvent, level: int, text: str) -> None:
-        if level == logging.INFO and not self._may_tell(event):
+        if self._repeats.is_one_of_many(event) or (level == logging.INFO and not self._may_tell(event)):
             level = logging.DEBUG
         if logger.isEnabledFor(level):
             logger.log(level, "%s", text, extra=_fields(event))
@@ -116,10 +122,13 @@ class LogLines:
         if not allowance.held_back and allowance.spend(event.at):
             return True
         allowance.held_back[event.kind] += 1
+        if event.kind is JobEventKind.RETRYING:
+            allowance.reasons[why(event)] += 1
         return False
 
     def _sum_up(self, stream: str, allowance: _Allowance) -> None:
         counts, allowance.held_back = allowance.held_back, Counter()
+        reasons, allowance.reasons = allowance.reasons, Counter()
         parts = [f"{words.number(counts[kind])} {word}" for kind, word in _COUNTED.items() if counts[kind]]
         if not parts:
             return
@@ -129,6 +138,8 @@ class LogLines:
             f"{stream}: jobs since the last line: {', '.join(parts)}; "
             f"{words.number(tally.windows_done)}/{planned} windows, {words.many(tally.rows_out, 'row')}"
         )
+        if reasons:
+            text += f"; made again because: {most_usual(reasons)}"
         told = {f"jobs_{kind.value}": count for kind, count in counts.items()}
         logger.info("%s", text, extra={"stream_name": stream, "job_event": "summary", "rows": tally.rows_out, **told})
 
@@ -148,6 +159,8 @@ class LogLines:
 
 def _beat(view: StreamView) -> str:
     parts = [view.jobs or "no job running", f"{view.windows} windows", words.many(view.rows, "row")]
+    if view.failed:
+        parts.append(f"{words.number(view.failed)} failed")
     if view.next_poll is not None:
         parts.append(f"next poll in {words.duration(view.next_poll)}")
     if view.waits_for:
