@@ -169,6 +169,8 @@ class TapAsyncReport(Tap):
 
     def sync(self) -> int:
         """Syncs every selected stream; returns the exit code. Failures of streams are told, not raised."""
+        for odd in self.loaded.misspelt:
+            self.logger.warning("%s", odd)
         only = self.loaded.settings.only
         for stream in self.streams.values():
             if only and not any(part.stream in ("*", stream.name) for part in only):

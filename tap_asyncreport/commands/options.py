@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from tap_asyncreport.foreign_state import standard_state, state_of
 if TYPE_CHECKING:
     from tap_asyncreport.config.loading import Loaded
     from tap_asyncreport.telling import Telling
+
+logger = logging.getLogger(__name__)
+
 
 class Unusable(TapError):  # noqa: N818
     """What was asked for on the command line is not there, or cannot be done."""
@@ -58,8 +62,12 @@ def load_configuration(
     *,
     require_secrets: bool = True,
     over: Mapping[str, Any] | None = None,
+    warn: bool = True,
 ) -> Loaded:
-    """The configuration that the options name, `over` it what others say; its secrets are hidden from here on."""
+    """The configuration that the options name, `over` it what others say; its secrets are hidden from here on.
+
+    Variables of the environment that nobody reads are warned of, unless the caller tells them.
+    """
     from tap_asyncreport.config.loading import load
     from tap_asyncreport.config.reading import SECRETS
     from tap_asyncreport.config.shown import confidential
@@ -72,6 +80,8 @@ def load_configuration(
     loaded = load(files, environ=os.environ, parse_env="ENV" in configs, require_secrets=require_secrets)
     telling.redactor.add(confidential(loaded))
     telling.sources = loaded.sources
+    for odd in loaded.misspelt if warn else ():
+        logger.warning("%s", odd)
     return loaded
 
 

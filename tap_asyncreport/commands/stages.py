@@ -83,7 +83,7 @@ class Check:
 
     def _load(self) -> Loaded | None:
         try:
-            return load_configuration(self.configs, self._telling)
+            return load_configuration(self.configs, self._telling, warn=False)
         except ConfigurationError as error:
             names = {"template": "templates", "secret": "secrets"}
             for problem in error.problems:
@@ -93,7 +93,7 @@ class Check:
                 if self.stages[name].ok:
                     self.stages[name].skipped = "nothing found, as far as the rest could be read"
             return None
-        return load_configuration(self.configs, self._telling, require_secrets=False)
+        return load_configuration(self.configs, self._telling, require_secrets=False, warn=False)
 
     def _say_what_was_read(self, loaded: Loaded) -> None:
         from tap_asyncreport.config.loading import secrets_used
@@ -102,7 +102,7 @@ class Check:
 
         streams = loaded.settings.streams
         self.stages["keys"].notes.append(f"{', '.join(self.configs)}: {many(len(streams), 'stream')}")
-        self.stages["keys"].notes += remarks(loaded)
+        self.stages["keys"].notes += [*remarks(loaded), *map(str, loaded.misspelt)]
         written = [each.value for each in texts(loaded.raw, (Shape(Settings),))]
         paths = sum(text.startswith("$") for text in written)
         templates = sum(is_template(text) for text in written)

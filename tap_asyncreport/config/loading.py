@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tap_asyncreport.config.causes import first_causes
 from tap_asyncreport.config.checks import all_problems
 from tap_asyncreport.config.checks.draft import Draft, StreamDraft
+from tap_asyncreport.config.environment import Misspelt, misspelt
 from tap_asyncreport.config.problems import Teller, in_order
 from tap_asyncreport.config.reading import Reader, in_capitals, secrets_in
 from tap_asyncreport.config.settings import Settings
@@ -36,13 +37,15 @@ _SMALLEST_STREAM = {"name": "x", "creation_requester": _ANY, "download_retriever
 class Loaded:
     """A configuration: its settings, the merged data as written, and where each key of it stands.
 
-    `written` is what the user wrote, without the definition beneath it and without the environment's secrets.
+    `written` is what the user wrote, without the definition beneath it and without the environment's secrets;
+    `misspelt` are variables of the environment that nobody reads.
     """
 
     settings: Settings
     raw: dict[str, Any]
     sources: Sources
     written: dict[str, Any] = field(default_factory=dict)
+    misspelt: tuple[Misspelt, ...] = ()
 
 
 def load(
@@ -66,8 +69,10 @@ def load(
     tree = _over_definition(written, reader)
     tree = _with_stream_defaults(_with_secrets(tree, environ))
     tree = _with_schemas(tree, reader)
-    loaded = _checked(tree, reader, require_secrets=require_secrets)
-    return replace(loaded, written=plain(written))
+    used = secrets_used(plain(tree))
+    odd = tuple(misspelt(environ, _top_level_keys(), used, only_secrets=not parse_env))
+    loaded = _checked(tree, reader, odd, require_secrets=require_secrets)
+    return replace(loaded, written=plain(written), misspelt=odd)
 
 
 def _top_level_keys() -> dict[str, bool]:
@@ -145,7 +150,7 @@ def _with_schemas(tree: Located, reader: Reader) -> Located:
     return tree
 
 
-def _checked(tree: Located, reader: Reader, *, require_secrets: bool) -> Loaded:
+def _checked(tree: Located, reader: Reader, odd: Sequence[Misspelt], *, require_secrets: bool) -> Loaded:
     raw, sources = plain(tree), Sources(tree)
     teller = Teller(raw, sources, Settings)
     settings: Settings | None = None
@@ -154,7 +159,8 @@ def _checked(tree: Located, reader: Reader, *, require_secrets: bool) -> Loaded:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
         found += teller.told(error)
-    found += all_problems(_draft(raw, teller, settings), require_secrets=require_secrets)
+    draft = replace(_draft(raw, teller, settings), variables={each.meant: each.name for each in odd})
+    found += all_problems(draft, require_secrets=require_secrets)
     problems = [*reader.problems, *first_causes(found, reader)]
     if problems or settings is None:
         raise ConfigurationError(in_order(problems, [raw.get("secrets")]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -27,12 +27,16 @@ class StreamDraft:
 
 @dataclass(frozen=True)
 class Draft:
-    """What checks look at: `raw` as written and merged, the valid `streams`, and the valid parts of the top level."""
+    """What checks look at: `raw` as written and merged, the valid `streams`, and the valid parts of the top level.
+
+    `variables` are the names of the environment that were meant otherwise, by what was meant.
+    """
 
     raw: Mapping[str, Any]
     streams: list[StreamDraft]
     top: Mapping[str, Any]
     teller: Teller
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stream_names(self) -> list[str]:

@@ -130,8 +130,11 @@ class TextCheck:
         if not self._require_secrets or name in secrets or ("secrets", name) in self._unset:
             return None
         self._unset.add(("secrets", name))
-        said = f"secret {name} is not set: looked in `secrets` and {SECRETS}{in_capitals(name)}"
-        return said, meant(name, secrets) or in_dot_env(f"{SECRETS}{in_capitals(name)}")
+        variable = f"{SECRETS}{in_capitals(name)}"
+        said = f"secret {name} is not set: looked in `secrets` and {variable}"
+        other = self._draft.variables.get(variable)
+        renamed = f"{other} is set; did you mean {variable}?" if other else None
+        return said, renamed or meant(name, secrets) or in_dot_env(variable)
 
     def _var(self, name: str) -> tuple[str, str | None] | None:
         """One that is not set, told once however often it is used."""
