@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tap_asyncreport.commands.stages import remarks
+from tap_asyncreport.commands.remarks import remarks
 from tap_asyncreport.config.loading import load
 from tap_asyncreport.config.patterns import column_format, window_format
 from tap_asyncreport.config.problems import render
@@ -97,3 +97,23 @@ def test_formats_and_codecs_are_told_with_everything_else(tmp_path: Path) -> Non
         f"{path}:9:14: streams.orders.decode.encoding: there is no encoding `base64`",
         "    try: for example utf-8, cp1252",
     ] == render(raised.value.problems).splitlines()
+
+
+@pytest.mark.parametrize("form", ["epoch_ms", "'%Y-%m-%dT%H:%M:%S.%fZ'"])
+def test_milliseconds_that_an_inclusive_end_leaves_out_are_remarked(form: str, tmp_path: Path) -> None:
+    """What the remark says to write ends it; an API that is asked in seconds, or with an exclusive end, is as it should be."""
+
+    def remarked(incremental: str, end: str = "end") -> list[str]:
+        path = tmp_path / "tap.yaml"
+        creation = f"    creation_requester: {{request: POST /x, json: {{to: '{{{{ window.{end} }}}}'}}}}\n"
+        path.write_text(f"{BASE}{creation}    incremental: {{start: 2026-01-01, {incremental}}}\n")
+        return list(remarks(load([path], environ={})))
+
+    (told,) = remarked(f"format: {form}, end_is: inclusive")
+    assert told.startswith(f"{tmp_path}/tap.yaml:7:38: streams.orders.incremental.format: an inclusive `window.end` stands at a")
+    assert "write `granularity: 1ms` where" in told
+    assert [] == remarked(f"format: {form}, end_is: inclusive, granularity: 1ms")
+    assert [] == remarked(f"format: {form}, end_is: inclusive, granularity: 1s")
+    assert [] == remarked(f"format: {form}")
+    assert [] == remarked("format: epoch, end_is: inclusive")
+    assert [] == remarked(f"format: {form}, end_is: inclusive", "start")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.commands.options import load_configuration, read_state
+from tap_asyncreport.commands.remarks import remarks
 from tap_asyncreport.errors import ConfigurationError, Problem, ReportError, StateError, TapError, TemplateError
 from tap_asyncreport.reporting.words import many
 from tap_asyncreport.templates import is_template
@@ -102,7 +102,7 @@ class Check:
 
         streams = loaded.settings.streams
         self.stages["keys"].notes.append(f"{', '.join(self.configs)}: {many(len(streams), 'stream')}")
-        self.stages["keys"].notes += [*remarks(loaded), *map(str, loaded.misspelt)]
+        self.stages["keys"].notes += remarks(loaded)
         written = [each.value for each in texts(loaded.raw, (Shape(Settings),))]
         paths = sum(text.startswith("$") for text in written)
         templates = sum(is_template(text) for text in written)
@@ -165,17 +165,6 @@ class Check:
                 stage.error = error
             else:
                 stage.notes.append(_logged_in(made))
-
-
-def remarks(loaded: Loaded) -> Iterator[str]:
-    """What stands without quotes in the user's YAML, and may be meant otherwise than it is read."""
-    from tap_asyncreport.config.text import FileText
-    from tap_asyncreport.config.yaml_words import words
-
-    for name in loaded.sources.files:
-        if name.endswith((".yaml", ".yml")) and Path(name).is_file():
-            for each in words(FileText(name, Path(name).read_text(encoding="utf-8-sig"))):
-                yield f"{each.file}:{each.line}:{each.column}: {each.key}: {each.message}"
 
 
 def secret_origin(loaded: Loaded, name: str) -> str | None:
