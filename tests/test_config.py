@@ -175,7 +175,7 @@ def test_an_authenticator_of_another_type_replaces_the_one_beneath() -> None:
 
 def test_no_authenticator_may_be_said_in_a_word() -> None:
     assert loaded({**MINIMAL, "authenticator": "none"}).settings.authenticator is None
-    assert ["authenticator: it must be none"] == told({**MINIMAL, "authenticator": "inherit"})
+    assert ["authenticator: it must be none or a mapping"] == told({**MINIMAL, "authenticator": "inherit"})
 
 
 def test_stream_defaults_lie_under_every_stream() -> None:

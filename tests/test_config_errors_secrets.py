@@ -72,7 +72,7 @@ def test_a_secrets_value_is_hidden_wherever_it_was_written_again(told: Told) -> 
 
 @pytest.mark.promise(26)
 def test_secrets_of_the_wrong_kind_are_not_shown(told: Told) -> None:
-    assert "tap.yaml:8:1: secrets: it must be a mapping, not text" == told(BASE + f"secrets: {CANARY}\n")
+    assert "tap.yaml:8:1: secrets: it must be a mapping, not text\n    try: for example `secrets: {\"token\":\"…\"}`" == told(BASE + f"secrets: {CANARY}\n")
     assert CANARY not in told(BASE + f"secrets: [{CANARY}]\n")
     assert CANARY not in told(BASE + f"secrets: {{a: {CANARY}, a: {CANARY}}}\n")
     assert CANARY not in told(BASE + f"secrets: {{a: {CANARY}: b}}\n")

@@ -41,7 +41,7 @@ tap.yaml:4:21: a text with `{{` in it must stand in quotes within `{ }` and `[ ]
     try: write "GET {{ vars.region }}"
 tap.yaml:5:13: a text with `: ` in it must stand in quotes
     try: put the value in double quotes
-tap.yaml:6:1: start_date: '01/02/2026' is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)
+tap.yaml:6:1: start_date: '01/02/2026' is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z); write 2026-02-01 or 2026-01-02
 tap.yaml:7:1: streams: it must be a list, not a mapping
     try: write `- name: orders`, and the rest under it
 tap.yaml:9:5: streams.orders.primary_key: there is no such key
@@ -179,7 +179,7 @@ environment variable TAP_ASYNCREPORT_BASE_URL: base_url: it is no full URL, whic
     try: write https://api.example.com
 environment variable TAP_ASYNCREPORT_MAX_CONCURRENT_JOBS: max_concurrent_jobs: it must be a whole number, not text
 environment variable TAP_ASYNCREPORT_RATE_LIMITS:1:18: rate_limits: the JSON ends here, and `}]` is missing
-environment variable TAP_ASYNCREPORT_START_DATE: start_date: 'yesterday' is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)
+environment variable TAP_ASYNCREPORT_START_DATE: start_date: 'yesterday' is no date; write "{{ now | minus('1d') }}"
 environment variable TAP_ASYNCREPORT_STREAMS: streams.orders.jobs.timeout: 5 has no unit; write for example 5s, 5m or 5d
 environment variable TAP_ASYNCREPORT_STREAMS: streams.orders.nam: there is no such key
     try: did you mean `name`?

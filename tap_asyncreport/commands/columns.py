@@ -111,7 +111,7 @@ def command(
 def _only_file(configs: Sequence[str]) -> str:
     files = [name for name in configs if name != "ENV"]
     if len(files) != 1:
-        hint = "name it, `--write FILE`, or leave `--write` out and put what is printed into the configuration"
+        hint = "name it: `--write FILE`; or leave it out, and put what is printed into the configuration"
         raise Unusable("`--write` does not know which file is meant", hint=hint)
     return files[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,24 @@ from tap_asyncreport.templates import to_json
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.loading import Loaded
+    from tap_asyncreport.config.sources import Keys
     from tap_asyncreport.config.streams import Incremental
+
+_MILLISECONDS = (
+    "an inclusive `window.end` stands at a whole second, so that the last 999 ms of each window are not asked for; "
+    "write `granularity: 1ms` where the API's clock has milliseconds"
+)
+_IN_CLEAR = (
+    'a credential stands here in clear; write `authenticator`, or "{{ secrets.token }}" in its place, and set '
+    "TAP_ASYNCREPORT_SECRETS_TOKEN"
+)
 
 
 def remarks(loaded: Loaded) -> Iterator[str]:
     """A line each: place, key, and what to write where something else was meant."""
     yield from _words(loaded)
     yield from _last_milliseconds(loaded)
+    yield from _in_clear(loaded, loaded.written, ())
     yield from map(str, loaded.misspelt)
 
 
@@ -36,12 +47,25 @@ def _last_milliseconds(loaded: Loaded) -> Iterator[str]:
     for stream, raw in zip(loaded.settings.streams, loaded.raw["streams"], strict=True):
         if stream.incremental is not None and _leaves_out(stream.incremental, raw):
             key = f"streams.{stream.name}.incremental.format"
-            place = loaded.sources.where(key)
-            at = ":".join(str(part) for part in place if part is not None) + ": " if place is not None else ""
-            yield (
-                f"{at}{key}: an inclusive `window.end` stands at a whole second, so that the last 999 ms of each "
-                "window are not asked for; write `granularity: 1ms` where the API's clock has milliseconds"
-            )
+            yield f"{_placed(loaded, key)}{key}: {_MILLISECONDS}"
+
+
+def _in_clear(loaded: Loaded, value: Any, keys: Keys) -> Iterator[str]:
+    """Credentials that stand in headers as they are."""
+    from tap_asyncreport.config.shown import in_clear
+
+    for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+        if key == "headers" and isinstance(item, Mapping):
+            for name in in_clear(item):
+                whole = loaded.sources.key((*keys, key, name))
+                yield f"{_placed(loaded, whole)}{whole}: {_IN_CLEAR}"
+        if isinstance(item, Mapping | list):
+            yield from _in_clear(loaded, item, (*keys, key))
+
+
+def _placed(loaded: Loaded, key: str) -> str:
+    place = loaded.sources.where(key)
+    return ":".join(str(part) for part in place if part is not None) + ": " if place is not None else ""
 
 
 def _leaves_out(incremental: Incremental, raw: Any) -> bool:

@@ -17,6 +17,7 @@ from tap_asyncreport.config.checks.draft import Draft, StreamDraft
 from tap_asyncreport.config.environment import Misspelt, misspelt
 from tap_asyncreport.config.problems import Teller, in_order
 from tap_asyncreport.config.reading import Reader, in_capitals, secrets_in
+from tap_asyncreport.config.renaming import Change, changed
 from tap_asyncreport.config.settings import Settings
 from tap_asyncreport.config.shapes import fields
 from tap_asyncreport.config.sources import Located, Place, Sources, located, merged, name_of, plain
@@ -30,6 +31,7 @@ _NAMED = r"""\b{}(?:\.([A-Za-z_]\w*)|\[\s*['"]([^'"]+)['"]\s*\])"""
 _SECRET = re.compile(_NAMED.format("secrets"))
 _VAR = re.compile(_NAMED.format("vars"))
 _ANY = "GET https://api.invalid/"
+_MOST_ROUNDS = 6  # of misspelt keys within misspelt keys
 _SMALLEST_STREAM = {"name": "x", "creation_requester": _ANY, "download_retriever": _ANY}
 
 
@@ -151,6 +153,33 @@ def _with_schemas(tree: Located, reader: Reader) -> Located:
 
 
 def _checked(tree: Located, reader: Reader, odd: Sequence[Misspelt], *, require_secrets: bool) -> Loaded:
+    """The settings; everything that is wrong is raised, also what is wrong under keys that are misspelt."""
+    variables = {each.meant: each.name for each in odd}
+    told: list[Problem] = []
+    for _ in range(_MOST_ROUNDS):
+        look = _look(tree, variables, require_secrets=require_secrets)
+        if not look.changes:
+            break
+        told += [change.problem for change in look.changes]
+        tree = changed(tree, look.changes)
+    problems = [*reader.problems, *first_causes([*told, *look.found], reader)]
+    if problems or look.settings is None:
+        raise ConfigurationError(in_order(problems, [look.raw.get("secrets")]))
+    return Loaded(look.settings, look.raw, look.sources)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one look at a configuration finds; `changes` are the keys of which is known what they were to be."""
+
+    settings: Settings | None
+    raw: dict[str, Any]
+    sources: Sources
+    found: list[Problem]
+    changes: list[Change]
+
+
+def _look(tree: Located, variables: Mapping[str, str], *, require_secrets: bool) -> _Look:
     raw, sources = plain(tree), Sources(tree)
     teller = Teller(raw, sources, Settings)
     settings: Settings | None = None
@@ -159,12 +188,9 @@ def _checked(tree: Located, reader: Reader, odd: Sequence[Misspelt], *, require_
         settings = Settings.model_validate(raw)
     except ValidationError as error:
         found += teller.told(error)
-    draft = replace(_draft(raw, teller, settings), variables={each.meant: each.name for each in odd})
+    draft = replace(_draft(raw, teller, settings), variables=variables)
     found += all_problems(draft, require_secrets=require_secrets)
-    problems = [*reader.problems, *first_causes(found, reader)]
-    if problems or settings is None:
-        raise ConfigurationError(in_order(problems, [raw.get("secrets")]))
-    return Loaded(settings, raw, sources)
+    return _Look(settings, raw, sources, found, teller.changes)
 
 
 def _draft(raw: Mapping[str, Any], teller: Teller, settings: Settings | None) -> Draft:

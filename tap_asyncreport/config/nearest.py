@@ -10,7 +10,7 @@ _BETWEEN = re.compile(r"[\s_-]+")
 _SHORTEST_BEGINNING = 3
 # What other tools call the same; it counts only where the word on the right is one of those known.
 _ELSEWHERE = {
-    "api url": ["base_url"], "url base": ["base_url"], "credentials": ["authenticator"], "env": ["secrets"],
+    "api url": ["base_url"], "credentials": ["authenticator"], "env": ["secrets"],
     "tables": ["streams"], "reports": ["streams"], "concurrency": ["max_concurrent_jobs", "max_concurrent"],
     "max workers": ["max_concurrent_jobs", "max_concurrent"], "parallelism": ["max_concurrent_jobs", "max_concurrent"],
     "key properties": ["primary_keys"], "pk": ["primary_keys"], "cursor field": ["replication_key"],
@@ -23,7 +23,17 @@ _ELSEWHERE = {
     "float": ["number"], "double": ["number"], "numeric": ["decimal"], "text": ["string"], "str": ["string"],
     "varchar": ["string"], "timestamp": ["date-time"], "bool": ["boolean"], "list": ["array"], "dict": ["object"],
     "json": ["object"], "struct": ["object"], "gz": ["gzip"], "excel": ["xlsx"], "ndjson": ["jsonl"],
-    "error": ["fail", "failed"], "pending": ["running"], "success": ["completed"],
+    "url base": ["base_url", "request"], "http method": ["request"], "request body json": ["json"], "body json": ["json"],
+    "request body data": ["form"], "request headers": ["headers"], "request parameters": ["params"],
+    "api token": ["token"], "oauth": ["oauth2"], "token": ["bearer"], "apikey": ["api_key"], "access token": ["token"], "status mapping": ["status"], "status extractor": ["status"],
+    "download requester": ["download_retriever"], "download extractor": ["download_target_extractor"],
+    "incremental sync": ["incremental"], "start datetime": ["start"], "end datetime": ["end"], "start time": ["start"],
+    "end time": ["end"], "datetime format": ["format"], "date format": ["format"], "lookback window": ["lookback"],
+    "cursor granularity": ["granularity"], "polling job timeout": ["timeout"], "partition router": ["partitions"],
+    "record selector": ["decode"], "schema loader": ["schema"], "error handler": ["responses"], "field path": ["extractor"],
+    "token refresh endpoint": ["token_url"], "user": ["username"], "max retries": ["max_attempts", "max_tries"],
+    "int64": ["integer"], "int32": ["integer"], "int8": ["integer"], "long": ["integer"], "float64": ["number"],
+    "datetime64": ["date-time"], "cancel": ["abort"], "kill": ["abort"], "error": ["fail", "failed"], "pending": ["running"], "success": ["completed"],
 }  # fmt: skip
 
 

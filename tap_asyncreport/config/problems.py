@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from tap_asyncreport.config.belonging import Level, meant_key
 from tap_asyncreport.config.nearest import meant
+from tap_asyncreport.config.renaming import Change
 from tap_asyncreport.config.shapes import Shape, allowed, fields, fitting, is_model, listed, step, type_tag
 from tap_asyncreport.config.sources import Keys, Sources
 from tap_asyncreport.config.values import Lacks
@@ -70,12 +71,16 @@ def _masked(problem: Problem, hiding: Hiding) -> Problem:
 
 
 class Teller:
-    """Tells the faults of one configuration, at the places where it is written."""
+    """Tells the faults of one configuration, at the places where it is written.
+
+    `changes` are the unknown keys of which is known what they were to be, after all faults were told.
+    """
 
     def __init__(self, raw: Any, sources: Sources, model: type[Model]) -> None:
         self._raw = raw
         self._sources = sources
         self._top: tuple[Shape, ...] = (Shape(model),)
+        self.changes: list[Change] = []
 
     def at(self, keys: Keys, message: str, hint: str | None = None, *, lacks: Keys | None = None) -> Problem:
         """A fault of a path of keys; where it is that something is not there, `lacks` is the path of that."""
@@ -112,15 +117,25 @@ class Teller:
             return self.at(whole, "it is missing", _example(alternatives, str(location[-1])), lacks=whole)
         keys, alternatives = self._keys(location)
         if kind == "extra_forbidden":
-            other = meant_key(str(keys[-1]), list(self._levels(keys)))
-            told = self.at(keys, "there is no such key", other.hint)
-            return replace(told, meant=self._sources.key(other.keys) if other.keys else None)
+            return self._unknown(keys)
         if kind.startswith("union_tag"):
             return self._wrong_member(fault, keys)
         error = fault.get("ctx", {}).get("error")
         lacks = (*keys, error.key) if isinstance(error, Lacks) else None
         hint = self._hint(fault, keys, alternatives)
         return self.at(keys, self._message(fault, keys, alternatives), hint, lacks=lacks)
+
+    def _unknown(self, keys: Keys) -> Problem:
+        levels = list(self._levels(keys))
+        other = meant_key(str(keys[-1]), levels)
+        told = self.at(keys, "there is no such key", other.hint)
+        told = replace(told, meant=self._sources.key(other.keys) if other.keys else None)
+        beside = levels[0].value
+        if other.is_wrapper:
+            self.changes.append(Change(keys, None, told))
+        elif other.keys is not None and other.keys[:-1] == keys[:-1] and other.keys[-1] not in beside and other.is_same:
+            self.changes.append(Change(keys, str(other.keys[-1]), told))
+        return told
 
     def _not_defined(self, keys: Keys) -> Problem:
         """A stream that has only what lies over one of the definition's, which has none of that name."""
@@ -167,7 +182,8 @@ class Teller:
         if fault["type"] == "union_tag_not_found":
             whole = (*keys, "type")
             return self.at(whole, f"it is missing; it is one of {', '.join(words)}", lacks=whole)
-        return self.at((*keys, "type"), f"it must be one of {', '.join(words)}", meant(str(context.get("tag")), words))
+        said = f"it must be one of {', '.join(words)}"
+        return self.at((*keys, "type"), said, meant(str(context.get("tag")).removesuffix("Authenticator"), words))
 
     def _message(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str:
         kind, context, value = fault["type"], fault.get("ctx", {}), fault.get("input")
@@ -175,26 +191,66 @@ class Teller:
             return _without(str(context.get("error", "")), value) if is_hidden(keys) else str(context.get("error", ""))
         if kind == "literal_error":
             shown = "" if is_hidden(keys) or not isinstance(value, str) else f", not `{value}`"
-            return f"it must be {either(_words(fault, alternatives))}{shown}"
+            words = _words(fault, alternatives)
+            is_one_of_more = len(words) == 1 and any(is_model(shape.type) for shape in self._keys(keys)[1])
+            return f"it must be {either([*words, *(['a mapping'] if is_one_of_more else [])])}{shown}"
         if kind in _LIMITS:
             return _LIMITS[kind](context)
         expected = next((name for start, name in _KINDS.items() if kind.startswith(start + "_")), None)
         return f"it must be {expected}, not {_kind_of(value)}" if expected else str(fault["msg"])
 
     def _hint(self, fault: dict[str, Any], keys: Keys, alternatives: tuple[Shape, ...]) -> str | None:
-        value = fault.get("input")
-        if fault["type"] == "literal_error":
-            return meant(value, _words(fault, alternatives)) if isinstance(value, str) else None
-        if fault["type"] == "string_type" and isinstance(value, int | float):
+        kind, value = fault["type"], fault.get("input")
+        if kind == "literal_error":
+            words, whole = _words(fault, alternatives), self._keys(keys)[1]
+            if fault["loc"][-1] == "[key]" and self._value(keys) in words:
+                return f"they have changed places: `{self._value(keys)}: [{value}]`"
+            return (meant(value, words) if isinstance(value, str) else None) or _example_of_type(value, keys, whole)
+        if kind == "string_type" and isinstance(value, int | float):
             return "put it in double quotes"
-        if fault["type"] == "list_type" and isinstance(value, str | int) and not is_hidden(keys):
-            return f"write [{value}]"
-        if fault["type"] == "list_type" and isinstance(value, Mapping):
+        if kind == "string_type" and isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+            return None if is_hidden(keys) else f"write {value[0]}"
+        if kind == "list_type" and isinstance(value, str | int) and not is_hidden(keys):
+            return f"write [{value}]" if not models_of(alternatives, {}) else self._like_this(keys)
+        if kind == "list_type" and isinstance(value, Mapping):
             return "put a dash before it, or brackets around it"
-        if fault["type"] in ("dict_type", "model_type") and isinstance(value, str):
+        if kind in ("dict_type", "model_type"):
             place = self._sources.at(keys)
-            return 'write JSON: {"key": "value"}' if place.file and place.line is None else None
+            if isinstance(value, str) and place.file and place.line is None:
+                return 'write JSON: {"key": "value"}'
+            return (None if is_hidden(keys) else _without_dashes(value)) or self._like_this(keys)
         return None
+
+    def _value(self, keys: Keys) -> Any:
+        """What the user wrote at a path."""
+        value = self._raw
+        for key in keys:
+            value = (_inside(value, key) or [None])[0]
+        return value if isinstance(value, str) else None
+
+    def _like_this(self, keys: Keys) -> str | None:
+        """The example of a key whose value is of another kind."""
+        _, alternatives = self._keys(keys[:-1])
+        return _example(alternatives, str(keys[-1])) if keys and not isinstance(keys[-1], int) else None
+
+
+def _example_of_type(value: object, keys: Keys, alternatives: tuple[Shape, ...]) -> str | None:
+    """How a mapping is written for which the word of its type stands alone: `authenticator: bearer`."""
+    for shape in alternatives:
+        if is_model(shape.type) and type_tag(shape.type) == value:
+            known = fields(shape.type).items()
+            required = {key: info.examples[0] for key, info in known if info.is_required() and info.examples}
+            return f"write `{keys[-1]}: {to_json({**required, 'type': value})}`"
+    return None
+
+
+def _without_dashes(value: object) -> str | None:
+    """How a mapping is written that stands as a list of texts, as curl and other tools have headers."""
+    texts = [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    name, colon, _ = texts[0].partition(":") if texts else ("", "", "")
+    if colon and name.strip():
+        return f"write each on a line of its own without dash and quotes: `{name.strip()}: ...`"
+    return f"write a key and a value each: `{texts[0]}: ...`" if texts and texts[0].isidentifier() else None
 
 
 def _example(alternatives: tuple[Shape, ...], key: str) -> str | None:

@@ -43,6 +43,7 @@ Means = Literal[
     "fail",
 ]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+_AS_TEMPLATE = "{{ polling_response.url }}"
 _RANGE = re.compile(r"[1-5][xX]{2}")
 
 
@@ -192,6 +193,17 @@ class ByteRange(Model):
 Paginator = Annotated[NextUrl | Cursor | Offset | PageNumber | Range | ByteRange, Field(discriminator="type")]
 
 
+def _meant_request(method: str, text: str) -> str:
+    """What to write instead of a request that is none."""
+    near = difflib.get_close_matches(method.upper(), METHODS, 1) if method not in METHODS else []
+    if near:
+        return f"; did you mean {near[0]}?"
+    of_curl = re.search(r"(?:-X|--request)\s+([A-Z]+)", text), re.search(r"https?://[^\s'\"]+", text)
+    if method == "curl" and of_curl[1]:
+        return f"; write {of_curl[0][1] if of_curl[0] else 'GET'} {of_curl[1][0]}"
+    return "; write the method before it" if method.startswith(("/", "http", "{{")) else ""
+
+
 class Requester(Model):
     """One request: a string `METHOD URL`, or a mapping."""
 
@@ -243,9 +255,10 @@ class Requester(Model):
     def _sound(self) -> Requester:
         method, _, url = self.request.strip().partition(" ")
         if method not in METHODS or not url.strip():
-            near = difflib.get_close_matches(method.upper(), METHODS, 1) if method not in METHODS else []
-            meant = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{self.request!r} is not `METHOD URL` with a method of {', '.join(METHODS)}{meant}")
+            said = f"{self.request!r} is not `METHOD URL` with a method of {', '.join(METHODS)}"
+            raise ValueError(f"{said}{_meant_request(method, self.request)}")
+        if url.strip().startswith("$."):
+            raise ValueError(f"{url.strip()!r} is no URL; write the answer's value as a template: {_AS_TEMPLATE}")
         if sum(body is not None for body in (self.json_, self.form, self.body)) > 1:
             raise ValueError("a request has one body: `json`, `form` or `body`")
         return self

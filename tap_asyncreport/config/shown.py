@@ -26,8 +26,13 @@ _CREDENTIALS = (
 )  # fmt: skip
 
 
+_CREDENTIAL_HEADERS = frozenset({
+    "authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "apikey", "x-auth-token", "x-access-token",
+})  # fmt: skip
+
+
 def confidential(loaded: Loaded) -> list[Any]:
-    """What no output may show: all under `secrets`, and credentials that are written into an authenticator itself."""
+    """What no output may show: all under `secrets`, and credentials that are written where they are used."""
     return [loaded.settings.secrets, *_credentials(loaded.raw)]
 
 
@@ -35,8 +40,17 @@ def _credentials(value: Any) -> Iterator[Any]:
     for name, item in value.items() if isinstance(value, Mapping) else enumerate(value):
         if name == "authenticator" and isinstance(item, Mapping):
             yield from (_literal(item.get(key)) for key in _CREDENTIALS)
+        if name == "headers" and isinstance(item, Mapping):
+            yield from (str(item[key]).rpartition(" ")[2] for key in in_clear(item))
         if isinstance(item, Mapping | list):
             yield from _credentials(item)
+
+
+def in_clear(headers: Mapping[str, Any]) -> Iterator[str]:
+    """The names of headers that hold a credential as it is."""
+    for name, value in headers.items():
+        if str(name).lower() in _CREDENTIAL_HEADERS and _literal(value):
+            yield name
 
 
 def _literal(value: Any) -> str | None:

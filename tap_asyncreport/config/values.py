@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -38,6 +39,10 @@ __all__ = [
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]i?B?|B)?\s*", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\S.*)", re.ASCII)
+_ORDERS = (
+    "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d", "%Y%m%d", "%d %b %Y", "%b %d, %Y",
+)  # fmt: skip
+_MOVING = {"today": "{{ now }}", "now": "{{ now }}", "yesterday": "{{ now | minus('1d') }}"}
 _MILLISECOND = timedelta(milliseconds=1)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -143,11 +148,24 @@ def parse_moment(value: object) -> date | datetime:
             return date.fromisoformat(text) if _DATE.fullmatch(text) else datetime.fromisoformat(text)
         except ValueError:
             pass
-    raise ValueError(f"{value!r} is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)")
+    said = f"{value!r} is neither a date (2026-01-31) nor an instant (2026-01-31T12:00:00Z)"
+    raise ValueError("; write ".join(filter(None, (said, _meant_date(value) if isinstance(value, str) else None))))
+
+
+def _meant_date(text: str) -> str | None:
+    """The date that is written in another order, each that it may be."""
+    found = {}
+    for order in _ORDERS:
+        with suppress(ValueError):
+            found[datetime.strptime(text.strip(), order).date().isoformat()] = order  # noqa: DTZ007
+    return " or ".join(found) or None
 
 
 def parse_moving_moment(value: object) -> date | datetime | str:
     """A moment, or a template that gives one when the run begins."""
+    moving = _MOVING.get(value.strip().lower()) if isinstance(value, str) else None
+    if moving is not None:
+        raise ValueError(f'{value!r} is no date; write "{moving}"')
     return value if isinstance(value, str) and "{{" in value else parse_moment(value)
 
 

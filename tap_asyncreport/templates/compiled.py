@@ -96,6 +96,19 @@ def _only_expression(tree: nodes.Template) -> nodes.Expr | None:
     return parts[0] if behind in ([], ["\n"]) else None
 
 
+# What other tools call our filters.
+_OTHERS = {
+    **dict.fromkeys(("date", "date_format", "format_date", "format_datetime", "dateformat"), "strftime('%Y-%m-%d')"),
+    **dict.fromkeys(("isoformat", "to_iso", "iso8601"), "iso"),
+    **dict.fromkeys(("base64", "b64encode", "base64encode"), "b64"),
+    **dict.fromkeys(("quote", "url_encode", "urlquote", "escape_url"), "urlencode"),
+    **dict.fromkeys(("timestamp", "to_epoch", "unix"), "epoch"),
+    **dict.fromkeys(("md5", "sha256", "sha1"), "hash"),
+    **dict.fromkeys(("add", "add_days", "date_add"), "plus('1d')"),
+    **dict.fromkeys(("sub", "subtract", "date_sub"), "minus('1d')"),
+}
+
+
 def _check(sandbox: Sandbox, tree: nodes.Template) -> None:
     """Filters and tests must exist, also where they are used only in a branch."""
     kinds: tuple[tuple[type[nodes.Filter | nodes.Test], Mapping[str, Any]], ...] = (
@@ -105,6 +118,7 @@ def _check(sandbox: Sandbox, tree: nodes.Template) -> None:
     for kind, known in kinds:
         for used in tree.find_all(kind):
             if used.name not in known:
-                close = difflib.get_close_matches(used.name, [name for name in known if name.isidentifier()], 1)
+                names = [name for name in known if name.isidentifier()]
+                close = [*filter(None, [_OTHERS.get(used.name)]), *difflib.get_close_matches(used.name, names, 1)]
                 meant = f"; did you mean `{close[0]}`?" if close else ""
                 raise TemplateSyntaxError(f"there is no {kind.__name__.lower()} `{used.name}`{meant}", used.lineno)

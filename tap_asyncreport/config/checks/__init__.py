@@ -9,6 +9,7 @@ from tap_asyncreport.config.checks.draft import Draft
 from tap_asyncreport.config.checks.steps import step_problems
 from tap_asyncreport.config.checks.streams import stream_problems
 from tap_asyncreport.config.checks.texts import TextCheck
+from tap_asyncreport.config.checks.variables import variable_problems
 from tap_asyncreport.errors import Problem
 from tap_asyncreport.templates import Templates
 
@@ -19,3 +20,4 @@ def all_problems(draft: Draft, *, require_secrets: bool) -> Iterator[Problem]:
     yield from TextCheck(draft, templates, require_secrets=require_secrets).problems()
     yield from step_problems(draft)
     yield from stream_problems(draft)
+    yield from variable_problems(draft)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -12,7 +13,8 @@ from tap_asyncreport.config.checks.steps import pattern
 from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.sources import Keys
 from tap_asyncreport.config.status_words import in_two_classes
-from tap_asyncreport.config.streams import Partition, Stream
+from tap_asyncreport.config.streams import Incremental, Partition, Stream
+from tap_asyncreport.config.values import parse_moving_moment
 from tap_asyncreport.errors import Problem
 from tap_asyncreport.templates import is_template
 
@@ -130,6 +132,33 @@ def _incremental(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
             "set `incremental.start`, or `start_date` at the top level",
             lacks=("start_date",),
         )
+    yield from _span(draft, keys, incremental)
+
+
+def _span(draft: Draft, keys: Keys, incremental: Incremental) -> Iterator[Problem]:
+    """A start that is after the end where both stand in one file, so that one of them is wrong."""
+    top = {name: _moment(draft.raw.get(name)) for name in ("start_date", "end_date")}
+    start, end = incremental.start or top["start_date"], incremental.end or top["end_date"]
+    if start is None or end is None or isinstance(start, str) or isinstance(end, str):
+        return
+    if _day(start) > _day(end):
+        at = (*keys, "end") if incremental.end is not None else ("end_date",)
+        other = (*keys, "start") if incremental.start is not None else ("start_date",)
+        if draft.teller.at(at, "").file != draft.teller.at(other, "").file:
+            return
+        said = f"the end, {end.isoformat()}, is before the start, {start.isoformat()}: nothing would be read"
+        yield draft.teller.at(at, said, "have them change places")
+
+
+def _moment(value: object) -> date | datetime | str | None:
+    try:
+        return parse_moving_moment(value)
+    except ValueError:
+        return None
+
+
+def _day(moment: date | datetime) -> date:
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def _fields(stream: Stream) -> list[str] | None:

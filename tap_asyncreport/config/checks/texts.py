@@ -27,6 +27,19 @@ from tap_asyncreport.templates import BadTemplate, Extractor, Template, Template
 
 _WINDOW = ("start", "end", "start_at", "end_at")
 _HOMES = {"window": "incremental", "partition": "partitions", "creation_responses": "creation_requester"}
+# What other tools call it.
+_OTHERS = {
+    "stream_slice": "`window.start`, `window.end` and `partition.<name>` say what is asked for",
+    "stream_interval": "`window.start` and `window.end` say what is asked for",
+    "stream_partition": "`partition.<name>` says what is asked for",
+    "job_id": "did you mean `job.id`?",
+    "id": "did you mean `job.id`?",
+    "parameters": "what is your own stands under `vars`",
+    **dict.fromkeys(
+        ("env", "environ", "env_var"), f"`secrets.<name>` comes from {SECRETS}<NAME>; other variables are not read"
+    ),
+    **dict.fromkeys(("today", "today_utc", "now_utc"), "did you mean `now`?"),
+}
 _LENGTH = 2  # of a path such as secrets.token
 
 
@@ -76,7 +89,7 @@ class TextCheck:
         if name in SINCE:
             return f"`{name}` is not known here; it is {SINCE[name]}", None
         listed = sorted(known - {"range", "dict", "namespace"})
-        return f"there is no `{name}`; known here: {', '.join(listed)}", meant(name, listed)
+        return f"there is no `{name}`; known here: {', '.join(listed)}", _OTHERS.get(name) or meant(name, listed)
 
     def _within(self, keys: Keys, path: tuple[str, ...]) -> tuple[str, str | None] | None:
         """What is wrong with the second name of a path such as `secrets.token`."""
@@ -94,6 +107,9 @@ class TextCheck:
         names = self._known_in(root, keys)
         if names is None or name in names:
             return None
+        if root == "config":
+            own = "`secrets` is a name of its own" if name == "secrets" else f"what is your own stands under `vars`: `vars.{name}`"
+            return f"`config` has no `{name}`", meant(name, names) or own
         return _missing(root, name, names), meant(name, names)
 
     def _known_in(self, root: str, keys: Keys) -> list[str] | None:
