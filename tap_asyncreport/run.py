@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -259,6 +260,7 @@ class Run:
         if signum is not None and self.signal is None:
             self.signal, self._write_until = signum, self.clock.monotonic() + FINISH_WITHIN
             self._watch()
+            threading.Thread(target=_say_stopped, args=(signum,), daemon=True).start()  # no handler may log itself
         self.runner.interrupt()
         if self._asking and signum is not None:
             raise Interrupted("a signal came", 128 + signum)
@@ -364,3 +366,10 @@ class Run:
         if not self.output.gone:
             self.runner.covered()
 
+
+def _say_stopped(signum: int) -> None:
+    logger.warning(
+        "stopped by %s: starts no more jobs, aborts those at the API or keeps them for the next run as `jobs.on_exit` "
+        "says, and ends within 10 seconds",
+        signal.Signals(signum).name,
+    )
