@@ -58,6 +58,18 @@ def test_credentials_do_not_come_back_on_a_redirect_home():
 
 
 @pytest.mark.promise(17)
+def test_credentials_do_not_come_back_on_a_further_redirect_within_the_other_origin():
+    def elsewhere(asked):
+        return answer("{}") if asked.target == "/second" else redirect(other.url + "/second")
+
+    with serving(elsewhere) as other, serving(lambda _: redirect(other.url + "/first")) as api:
+        secretive(api.url).send("GET", "/start", headers=(("X-Mine", "1"),))
+    assert ["/first", "/second"] == [asked.target for asked in other.asked]
+    for asked in other.asked:
+        assert set() == {"authorization", "cookie", "x-api-header", "x-mine"} & set(asked.headers)
+
+
+@pytest.mark.promise(17)
 def test_a_redirect_within_the_origin_keeps_credentials_and_headers():
     def script(asked):
         return answer("{}") if asked.target == "/new" else redirect("/new")

@@ -100,6 +100,15 @@ def test_a_wait_longer_than_the_time_left_ends_at_once_with_the_job_kept(said) -
 
 
 @pytest.mark.promise(4)
+@pytest.mark.parametrize("said", [retry, lambda wait: running(wait=wait)], ids=["an error", "an answer"])
+@pytest.mark.parametrize(("wait", "polls"), [(3599.5, [0.25, 3599.75]), (3600.0, [0.25])])
+def test_no_wait_is_too_long_that_ends_before_the_deadline(said, wait: float, polls: list[float]) -> None:
+    stage = Stage(unit(1), script={("poll", "1"): [said(wait), completed()]}, timeout=3600.0).play()
+
+    assert polls == stage.times("poll", "r1")
+
+
+@pytest.mark.promise(4)
 def test_a_creation_that_is_told_to_wait_longer_than_a_job_may_take_ends_at_once() -> None:
     stage = Stage(unit(1), script={("create", "1"): [retry(86400.0, code=429)]}, timeout=3600.0).play()
 

@@ -11,6 +11,7 @@ from play import Play, Repository, playing, until
 import tap_asyncreport.runner as runner_module
 from tap_asyncreport.errors import LoginError, ReportError, RequestError
 from tap_asyncreport.job import Job, Outcome
+from tap_asyncreport.run import END_WITHIN, LAST_WORDS_WITHIN
 
 
 @pytest.mark.promise(7)
@@ -44,6 +45,12 @@ def test_calls_that_hang_hold_up_neither_the_aborts_nor_the_end() -> None:
     assert 30 == repository.count("abort")
     assert 30 == repository.count("delete")
     assert 30 == play.kinds().count("dropped")
+
+
+@pytest.mark.promise(9)
+def test_an_orderly_end_comes_before_the_end_by_force_and_that_within_ten_seconds() -> None:
+    assert runner_module.GRACE + 1 < END_WITHIN
+    assert END_WITHIN + LAST_WORDS_WITHIN < 10
 
 
 @pytest.mark.promise(9)

@@ -69,3 +69,10 @@ def test_of_two_living_windows_that_overlap_the_first_is_kept() -> None:
     first, second = (Window(at(f"2026-01-0{a}T00:00:00Z"), at(f"2026-01-0{b}T00:00:00Z")) for a, b in ((1, 3), (2, 4)))
     rest = Window(first.end, at("2026-01-05T00:00:00Z"))
     assert Plan((first, rest)) == one.windows(None, [second, first])
+
+
+def test_partitions_that_are_not_equally_far_share_their_windows() -> None:
+    """A year of days of each of thousands of partitions would else fill the memory."""
+    one = calendar(step="1d", **DAYS)
+    behind, ahead = one.windows(None).windows, one.windows(at("2026-01-03T00:00:00Z")).windows
+    assert list(map(id, behind[2:])) == list(map(id, ahead))
