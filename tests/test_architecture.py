@@ -71,7 +71,7 @@ HOMES = {
     "msgspec": {"decoding", "output"},
     "jsonschema": {"decoding"},
     "idna": {"http"},
-    "backoff": {"orchestrator", "lifecycle"},
+    "backoff": {"http"},
     "pyarrow": {"decoding"},
     "python_calamine": {"decoding"},
     "dagster": {"dagster"},

@@ -296,3 +296,18 @@ def test_of_a_list_that_changed_the_batches_that_have_jobs_are_gone_on_with(
     assert expected == sorted(job.spec["p_ids"] for job in api.jobs.values())
     assert [] == asked(api, made)
     assert [] == api.doubles
+
+
+def test_a_list_is_asked_for_no_longer_than_its_max_time(frozen: Frozen) -> None:  # noqa: F811
+    seen: list[str] = []
+
+    def down(_: FakeApi, request: Request) -> Reply:
+        seen.append(request.path)
+        return json_reply({"error": "down"}, 503)
+
+    retry = {"wait": "100ms", "max_tries": 50, "max_time": "400ms"}
+    with FakeApi(hooks={"other": down}) as api:
+        listing = {"name": "account", "request": {"request": "GET /accounts", "retry": retry}, "records": "$.items[*]"}
+        ended = frozen.run("2026-01-02T12:00:00Z", config(api, stream("clicks", [listing], incremental=None)))
+    assert 1 == ended.exit_code
+    assert 2 <= len(seen) <= 3

@@ -16,6 +16,7 @@ from tap_asyncreport.http.bodies import body, header_pairs, pairs
 from tap_asyncreport.http.calls import Call
 from tap_asyncreport.http.credentials import Credentials
 from tap_asyncreport.http.network import ConnectionRefused, NetworkError, NotReady, Untrusted
+from tap_asyncreport.http.patience import Patience
 from tap_asyncreport.http.redaction import Redactor
 from tap_asyncreport.http.reply import Reply
 from tap_asyncreport.http.retry_after import parse_retry_after, parse_wait
@@ -89,20 +90,18 @@ def ask(sender: Sender, call: Call, authenticator: Credentials | None, manner: M
 
     An answer that means so renews the token once. Raises NotReady when the tries ran out or the run is to stop.
     """
-    retry = manner.retry
-    began, wait = sender.clock.monotonic(), retry.wait.total_seconds()
-    tries = retry.max_tries or TRIES
+    patience = Patience(manner.retry, sender.clock, log, usual=TRIES, longest=LONGEST_ASKED)
     renewed = False
-    for attempt in range(1, tries + 1):
+    while True:
         asked: float | None = None
         try:
-            reply = sender.send(replace(call, attempt=attempt), authenticator)
+            reply = sender.send(replace(call, attempt=patience.attempt), authenticator)
             means, asked = manner.means(reply, call.scope, sender.clock.now())
             if means is Means.AUTH_EXPIRED and authenticator is not None and not renewed:
                 renewed = True
                 if authenticator.refresh(reply.token):
                     reply.tell()
-                    reply = sender.send(replace(call, attempt=attempt), authenticator)
+                    reply = sender.send(replace(call, attempt=patience.attempt), authenticator)
                     means, asked = manner.means(reply, call.scope, sender.clock.now())
         except Untrusted as error:
             lost = _unanswered(call, error)
@@ -124,18 +123,8 @@ def ask(sender: Sender, call: Call, authenticator: Credentials | None, manner: M
                 refused.message, hint=refused.hint, request_line=reply.request_line, where=refused.where,
                 excerpt=refused.excerpt,
             )  # fmt: skip
-        late = retry.max_time and sender.clock.monotonic() + (asked or wait) - began > retry.max_time.total_seconds()
-        if attempt == tries or late or (asked or 0) > LONGEST_ASKED:
-            break
-        said = f": {failure.excerpt}" if failure.excerpt else ""
-        asks = "as it asks, " if asked else ""
-        log.warning(
-            "%s%s; tries again in %g s (%stry %d of %d)", failure.message, said, asked or wait, asks, attempt, tries
-        )
-        if sender.clock.wait(asked or wait):
-            break
-        wait = min(wait * 2, retry.wait_max.total_seconds())
-    raise failure
+        if not patience.has_more(failure, asked):
+            raise failure
 
 
 def as_response(reply: Reply) -> Response:

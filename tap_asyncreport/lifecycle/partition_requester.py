@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import backoff
-
-from tap_asyncreport.errors import ReportError, RequestError
+from tap_asyncreport.errors import RequestError
+from tap_asyncreport.http.patience import Patience
 from tap_asyncreport.job import Means, Unit
 from tap_asyncreport.lifecycle.hints import unusable
 from tap_asyncreport.lifecycle.paginators import FIRST, Changes, Page, pages_of
@@ -112,34 +111,18 @@ class PartitionRequester:
         return record if self._value is None else self._value.first(record, {**scope, "record": record})
 
     def _patiently(self, unit: Unit, scope: Mapping[str, Any], changes: Changes) -> Answer:
-        for tries, wait in enumerate(self._waits(), 1):
+        longest = self._context.stream.jobs.timeout.total_seconds()
+        patience = Patience(self._retry, self._context.clock, logger, usual=MAX_TRIES, longest=longest)
+        while True:
             answer = self._requester.ask(Asking(unit, None, scope), changes)
             if answer.means in (Means.OK, Means.EMPTY):
                 return answer
-            most = self._retry.max_tries or MAX_TRIES
             error = answer.error or RequestError("the partitions could not be listed", where=answer.where)
-            if answer.means is not Means.RETRY or tries >= most:
+            if answer.means is not Means.RETRY:
                 raise error
-            pause = answer.wait or wait
-            if pause > (longest := self._context.stream.jobs.timeout.total_seconds()):
+            if (answer.wait or 0) > longest:
                 raise answer.complaint(
                     f"{error.message}: that is longer than jobs.timeout of {longest:g} s", hint="run again later"
                 )
-            logger.warning(
-                "%s: %s; tries again in %g s (try %d of %d)", unit, _told(error), pause, tries, most
-            )
-            if self._context.clock.wait(pause):
+            if not patience.has_more(error, answer.wait, f"{unit}: "):
                 raise error
-        raise ReportError("unreachable")
-
-    def _waits(self) -> Iterator[float]:
-        longest = self._retry.wait_max.total_seconds()
-        factor = self._retry.wait.total_seconds()
-        waits = backoff.expo(base=2, factor=factor, max_value=longest)
-        next(waits)
-        while True:
-            yield next(waits) or 0.0
-
-
-def _told(error: ReportError) -> str:
-    return f"{error.message}: {error.excerpt}" if error.excerpt else error.message
