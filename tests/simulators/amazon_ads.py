@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from simulators.base import Job, Refused, Script, Simulator, Tokens, route
+from simulators.base import Job, Refused, Script, Tokens, route
+from simulators.login_with_amazon import LoginWithAmazon
 from wire import Change, Reply, Request, json_reply
 
 COLUMNS = {
@@ -120,7 +121,7 @@ def bad(detail: str) -> Refused:
     return Refused(problem(400, detail))
 
 
-class AmazonAds(Simulator):
+class AmazonAds(LoginWithAmazon):
     """`rows` are the facts that reports are made of, by profile; each has `date`, `reportTypeId` and its columns.
 
     script      the `status` of a report's polls
@@ -129,7 +130,6 @@ class AmazonAds(Simulator):
     reason      why reports fail
     """
 
-    HOSTS = ("api", "login", "s3")
     CLIENT, SECRET, REFRESH = "amzn1.application-oa2-client.ads", "a-client-secret", "Atzr|a refresh token"
 
     def __init__(
@@ -147,20 +147,6 @@ class AmazonAds(Simulator):
         self.script, self.forbidden, self.refusals, self.reason = script, set(forbidden), dict(refusals or {}), reason
         self.tokens = Tokens(self.clock, "Atza|token-")
         self.links: dict[str, tuple[Job, datetime]] = {}
-
-    # Tokens and scopes
-
-    @route("POST", "/auth/o2/token", host="login")
-    def token(self, request: Request) -> Reply:
-        form = dict(request.form())
-        if (form.get("client_id"), form.get("client_secret")) != (self.CLIENT, self.SECRET):
-            return json_reply({"error": "invalid_client", "error_description": "Client authentication failed"}, 401)
-        if form.get("grant_type") != "refresh_token" or form.get("refresh_token") != self.REFRESH:
-            return json_reply({"error": "invalid_grant", "error_description": "The request has an invalid grant"}, 400)
-        value = self.tokens.issue(lifetime=timedelta(hours=1))
-        return json_reply(
-            {"access_token": value, "refresh_token": self.REFRESH, "token_type": "bearer", "expires_in": 3600}
-        )
 
     def guard(self, request: Request) -> None:
         if request.step in ("token", "download"):

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from simulators.base import Job, Refused, Script, Simulator, Tokens, route
+from simulators.base import Job, Refused, Script, Tokens, route
+from simulators.login_with_amazon import LoginWithAmazon
 from wire import Change, Reply, Request, json_reply
 
 ON_DEMAND = {
@@ -45,7 +46,7 @@ def tsv(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n").encode("cp1252")
 
 
-class AmazonSellingPartner(Simulator):
+class AmazonSellingPartner(LoginWithAmazon):
     """`files` gives a report's body: report type to bytes, or to a function of the creation's body; None is no data.
 
     script       the `processingStatus` of a report's polls; the last entry counts if there is data
@@ -54,7 +55,6 @@ class AmazonSellingPartner(Simulator):
     reason       what the document of a FATAL report says; None: it has no document
     """
 
-    HOSTS = ("api", "login", "s3")
     CLIENT, SECRET, REFRESH = "amzn1.application-oa2-client.1", "amzn1.oa2-cs.v1.secret", "Atzr|a refresh token"
 
     def __init__(
@@ -82,20 +82,6 @@ class AmazonSellingPartner(Simulator):
             )
             job.created_at, job.status = made_at, "DONE"
             job.facts["document"] = self._document(job, body)
-
-    # Tokens
-
-    @route("POST", "/auth/o2/token", host="login")
-    def token(self, request: Request) -> Reply:
-        form = dict(request.form())
-        if (form.get("client_id"), form.get("client_secret")) != (self.CLIENT, self.SECRET):
-            return json_reply({"error": "invalid_client", "error_description": "Client authentication failed"}, 401)
-        if form.get("grant_type") != "refresh_token" or form.get("refresh_token") != self.REFRESH:
-            return json_reply({"error": "invalid_grant", "error_description": "The request has an invalid grant"}, 400)
-        value = self.tokens.issue(lifetime=timedelta(hours=1))
-        return json_reply(
-            {"access_token": value, "token_type": "bearer", "expires_in": 3600, "refresh_token": self.REFRESH}
-        )
 
     def guard(self, request: Request) -> None:
         if request.step in ("token", "download"):
