@@ -297,20 +297,6 @@ def test_the_example_project_reads_a_month_and_plans_the_night(tmp_path: Path, m
     assert 48 == len(found["weather"][0].partitions_def.get_partition_keys())
 
 
-def test_the_calls_of_the_page_are_right() -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / "dagster.md").read_text(), re.M | re.S)
-    assert 2 == len(blocks)
-    for block in blocks:
-        called: list[inspect.BoundArguments] = []
-        program = re.sub(r"^from tap_asyncreport.dagster import .*$", "", block, flags=re.M)
-
-        def call(*given: Any, calls: list[inspect.BoundArguments] = called, **named: Any) -> None:
-            calls.append(inspect.signature(assets_from).bind(*given, **named))
-
-        exec(program, {"Meltano": Meltano, "assets_from": call})
-        assert 1 == len(called)
-
-
 @pytest.mark.promise(26)
 def test_dagsters_events_hold_no_secret(tmp_path: Path) -> None:
     """Neither those of a list that is refused, with what is chained to it, nor those of a unit that fails."""

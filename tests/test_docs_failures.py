@@ -136,6 +136,7 @@ def test_a_full_disk(tap: WarmProcess) -> None:
 
 def test_every_night_of_the_guide_is_played() -> None:
     assert {*NIGHTS, "disk", "killed"} == set(quoted())
+    assert GUIDE.read_text().count("```text\n") == len(quoted()) - 1
 
 
 def ageless(line: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -115,3 +116,40 @@ def test_a_state_that_is_shown_is_gone_on_with(desk: Desk, page: str, heading: s
     assert [] == json.loads(said)["bookmarks"][name].get("jobs", [])
     assert (["poll", "download", "delete"] if same else ["abort", "delete"]) == [step for step in api.steps("r-101") if same or step != "poll"]
     assert (0 if same else 1) == len(api.calls("create"))
+
+
+def test_days_with_a_budget(desk: Desk) -> None:
+    """The README's second configuration; its API's names are put in place of the fake one's."""
+    text = shown("README.md", "Your API", "yaml", 1).text.replace("/reports", "/exports").replace("/cancel", "/abort")
+    rows = [{"date": f"2026-01-0{day}", "campaign_id": "7", "clicks": "3", "cost": "1.50"} for day in (1, 2, 3)]
+    with FakeApi(rows=rows, token="t") as api:
+        api.script = lambda job, _: {"status": "DONE", "files": [{"url": api.files.link(job)}]}
+        desk.write("clicks.yaml", at(api.url, text))
+        command = "tap-asyncreport --config clicks.yaml --config until.json --state states.jsonl | target-jsonl >> states.jsonl"
+        desk.write("states.jsonl", "")
+        for end in ("2026-01-02", "2026-01-03"):
+            desk.write("until.json", {"end_date": end})
+            desk.type(command, TAP_ASYNCREPORT_SECRETS_TOKEN="t")
+    asked = [call.json()["from"] for call in api.calls("create")]
+    looking_back = [row["date"] for row in rows]
+
+    assert sorted(asked[:2]) + sorted(asked[2:]) == [*looking_back[:2], *looking_back]
+    assert {"date": "2026-01-03", "campaign_id": 7, "clicks": 3, "cost": 1.5} == desk.rows("clicks")[-1]
+    assert [] == api.left()
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize("wrong", [None, "numberOfRecords", "fileSize", "fileChecksum"])
+def test_what_the_api_tells_of_a_file_is_held(desk: Desk, wrong: str | None) -> None:
+    once = '{request: "GET {{ polling_response.url }}", retry: {max_tries: 1}}'
+    text = shown("docs/files-and-values.md", "Whole or nothing", "yaml").text.replace("GET {{ polling_response.url }}", once)
+    content = b"id,name\n1,Ann\n2,Bob\n"
+    told: dict[str, Any] = {"numberOfRecords": 2, "fileSize": len(content), "fileChecksum": sha256(content).hexdigest()}
+    if wrong is not None:
+        told[wrong] = "0" * 64 if wrong == "fileChecksum" else 7
+    with FakeApi(lambda *_: {"status": "DONE", **told}, rows=content) as api:
+        desk.write("leads.yaml", at(api.url, text))
+        said = desk.type("tap-asyncreport --config leads.yaml > messages.jsonl", code=0 if wrong is None else 1)
+
+    assert (2 if wrong is None else 0) == desk.read("messages.jsonl").count('"RECORD"') or wrong == "numberOfRecords"
+    assert wrong is None or "expect" in said.stderr
