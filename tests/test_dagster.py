@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 import os
-import re
 import runpy
 import shutil
 import sys
@@ -25,7 +23,7 @@ if "CI" not in os.environ:
 import dagster as dg
 from dagster_kit import TARGET, Plant
 
-from tap_asyncreport.dagster import Meltano, assets_from, partitions_job_from
+from tap_asyncreport.dagster import partitions_job_from
 from tap_asyncreport.errors import ConfigurationError
 
 ACCOUNTS = [{"name": "account", "values": [7, 8]}]
