@@ -75,3 +75,8 @@ def test_json_in_a_text_is_read_where_a_batch_call_holds_it() -> None:
     answer = [{"code": 200, "body": json.dumps({"id": "r1", "status": "done"})}]
     (outcome,) = polled(json_reply(answer), {"polling_requester": {**POLL, "select": "$[0].body"}})
     assert "completed" == outcome.status
+
+
+def test_a_job_that_may_stand_on_a_page_that_nobody_asks_for_is_told_so() -> None:
+    (outcome,) = polled({"jobs": [{"id": "other"}], "next": "/jobs?2"}, {"polling_requester": {**POLL, "select": "$.jobs[?(@.id == 'r1')]"}})
+    assert outcome.error.hint.startswith("there are more pages; `$.next` leads to them: set `polling_requester.paginator`, such as")

@@ -23,6 +23,7 @@ from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.lifecycle.status_words import combined, flattened, shown, words_to_add
 from tap_asyncreport.response import Response
+from tap_asyncreport.templates.further_pages import said_in
 from tap_asyncreport.templates.suggestions import elsewhere, missing
 from tap_asyncreport.templates.text import to_json
 
@@ -199,9 +200,10 @@ class PollingRequester:
         return Response(value, headers=response.headers, status_code=response.status_code, url=response.url, text=text)
 
     def _unlisted(self, answer: Answer, job: Job) -> Outcome:
+        more = said_in("`polling_requester.paginator`", answer.response) if self._pages is None else None
         error = answer.complaint(
             f"the answer lists no object for this job ({self._select.source if self._select else ''})",
-            hint="check `polling_requester.select`",
+            hint=f"there are more pages; {more}" if more else "check `polling_requester.select`",
         )
         error = error.within(self._context.where(job.unit, job))
         return Outcome(Means.RETRY, wait=self._asked(answer.response, {}), error=error)
