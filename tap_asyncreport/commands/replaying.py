@@ -22,6 +22,7 @@ from tap_asyncreport.commands.recording import (
     used_secrets,
 )
 from tap_asyncreport.commands.rehearsal import Rows
+from tap_asyncreport.config.shown import confidential
 from tap_asyncreport.errors import ReportError
 from tap_asyncreport.http.naming import NamingRedactor
 from tap_asyncreport.http.playback import Playback, PlaybackClock, Played
@@ -93,6 +94,7 @@ def replay(recording: Recording, loaded: Loaded) -> Replay:
     names = secret_names(loaded.settings.secrets)
     for name, value in names.items():
         redactor.name(name, value)
+    redactor.add(confidential(loaded)[1:])  # what was written in clear was hidden in the recording too
     clock = PlaybackClock(recording.now)
     playback = Playback([_played(exchange) for exchange in recording.exchanges], clock)
     recorder, rows = Recorder(), Rows(keep=ROWS_KEPT)
