@@ -38,7 +38,10 @@ def as_called(text: str) -> str:
 
 def known_place(file: str | None) -> str | None:
     """The file as the person knows it: what Meltano writes for one run stands in `meltano.yml`."""
-    root = os.environ.get("MELTANO_SYS_DIR_ROOT")
-    if file is None or not root or meltano_name() is None or not file.endswith(".config.json"):
+    root, meltano = os.environ.get("MELTANO_SYS_DIR_ROOT"), meltano_name()
+    if file is None or meltano is None:
         return file
-    return f"`config` of {meltano_name()} in meltano.yml" if PurePath(root) in PurePath(file).parents else file
+    if file.startswith("environment variable "):
+        return f"{file}, from `config` of {meltano} in meltano.yml or from .env"
+    is_written = root is not None and file.endswith(".config.json") and PurePath(root) in PurePath(file).parents
+    return f"`config` of {meltano} in meltano.yml" if is_written else file

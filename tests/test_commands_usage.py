@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
+import yaml
 from commanding import run
+
+from tap_asyncreport.calling import COMMANDS
+from tap_asyncreport.commands import MODULES
+
+ROOT = Path(__file__).parent.parent
 
 CHECK = "write tap-asyncreport check --config orders.yaml"
 WRITE: dict[str, str] = {
@@ -60,3 +70,51 @@ def test_under_meltano_its_own_command_is_named(capsys: pytest.CaptureFixture[st
     monkeypatch.setenv("MELTANO_EXTRACTOR_NAME", "tap-orders")
     assert "write meltano invoke tap-orders:check --config orders.yaml" in run(capsys, "check", "--config", "ENV", "orders.yaml").err
     assert "`meltano invoke tap-orders:init` writes a file" in run(capsys, "plan").err
+
+
+@pytest.fixture
+def _meltano(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Meltano starts a tap that the project calls otherwise."""
+    for name in [name for name in os.environ if name.startswith(("MELTANO_", "TAP_ASYNCREPORT_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MELTANO_EXTRACTOR_NAME", "tap-orders")
+    monkeypatch.setenv("MELTANO_SYS_DIR_ROOT", str(tmp_path / ".meltano"))
+
+
+@pytest.mark.promise(28)
+@pytest.mark.usefixtures("_meltano")
+def test_under_meltano_messages_name_where_the_configuration_stands_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the file that Meltano writes for one run and removes after it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".meltano" / "run").mkdir(parents=True)
+    written = tmp_path / ".meltano" / "run" / "tap.0.config.json"
+    written.write_text(json.dumps({"definition": "demo", "strat_date": "2012-01-01"}))
+    assert "\n`config` of tap-orders in meltano.yml: strat_date: there is no such key\n" in run(capsys, "check", "--config", written).all
+    said = run(capsys, "check", "--config", "ENV").all
+    assert "streams: it is missing" in said
+    assert "write `definition` or `streams` under `config` of tap-orders in meltano.yml; `meltano invoke\n    tap-orders:init` writes" in said
+    monkeypatch.setenv("TAP_ASYNCREPORT_DEFINITION", "stripe_reports")
+    said = run(capsys, "check", "--config", "ENV").all
+    assert "put `TAP_ASYNCREPORT_SECRETS_API_KEY=...` into .env" in said
+    monkeypatch.setenv("TAP_ASYNCREPORT_DEFINITION", "demo")
+    monkeypatch.setenv("TAP_ASYNCREPORT_START_DATE", "2012-13-01")
+    place = "environment variable TAP_ASYNCREPORT_START_DATE, from `config` of tap-orders in meltano.yml or from .env: start_date: "
+    assert place in run(capsys, "check", "--config", "ENV").all
+    monkeypatch.setenv("TAP_ASYNCREPORT_START_DATE", "2015-12-01")
+    said = run(capsys, "check", "--config", "ENV", "--offline").out
+    assert "keys       ok     meltano.yml: 1 stream\n" in said.replace("  ok  ", "  ok     ")
+    assert "next: meltano invoke tap-orders:trace seattle_weather runs" in said
+
+
+@pytest.mark.parametrize("file", ["meltano.yml", "README.md"])
+def test_the_projects_plugin_lists_every_command(file: str) -> None:
+    """What is not listed cannot be invoked through Meltano; those that read a configuration are given it."""
+    text = (ROOT / file).read_text()
+    if file == "README.md":
+        text = next(block.partition("```")[0] for block in text.split("```yaml\n")[1:] if block.startswith("plugins:"))
+    (plugin,) = (each for each in yaml.safe_load(text)["plugins"]["extractors"] if each["name"] == "tap-asyncreport")
+    given = {"check", "trace", "columns", "jobs", "plan"}
+    assert list(COMMANDS) == list(MODULES)
+    assert {name: f"{name} --config ENV" if name in given else name for name in MODULES} == plugin["commands"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tap_asyncreport.calling import meltano_name
 from tap_asyncreport.commands.options import load_configuration, read_state
 from tap_asyncreport.commands.remarks import remarks
 from tap_asyncreport.errors import ConfigurationError, Problem, ReportError, StateError, TapError, TemplateError
@@ -101,7 +102,8 @@ class Check:
         from tap_asyncreport.config.shapes import Shape, texts
 
         streams = loaded.settings.streams
-        self.stages["keys"].notes.append(f"{', '.join(self.configs)}: {many(len(streams), 'stream')}")
+        read = ", ".join("meltano.yml" if name == "ENV" and meltano_name() else name for name in self.configs)
+        self.stages["keys"].notes.append(f"{read}: {many(len(streams), 'stream')}")
         self.stages["keys"].notes += remarks(loaded)
         written = [each.value for each in texts(loaded.raw, (Shape(Settings),))]
         paths = sum(text.startswith("$") for text in written)

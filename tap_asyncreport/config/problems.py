@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from tap_asyncreport.calling import meltano_name
 from tap_asyncreport.config.belonging import Level, meant_key
 from tap_asyncreport.config.nearest import meant
 from tap_asyncreport.config.renaming import Change
@@ -113,7 +114,7 @@ class Teller:
             if len(whole) == _OF_A_STREAM and whole[-1] == "creation_requester" and self._raw.get("definition"):
                 return self._not_defined(whole)
             if whole == ("streams",):
-                return self.at(whole, "it is missing", _BEGIN if self._raw else f"{_BEGIN}; {_GIVE}", lacks=whole)
+                return self.at(whole, "it is missing", _beginning(self._raw), lacks=whole)
             return self.at(whole, "it is missing", _example(alternatives, str(location[-1])), lacks=whole)
         keys, alternatives = self._keys(location)
         if kind == "extra_forbidden":
@@ -251,6 +252,14 @@ def _without_dashes(value: object) -> str | None:
     if colon and name.strip():
         return f"write each on a line of its own without dash and quotes: `{name.strip()}: ...`"
     return f"write a key and a value each: `{texts[0]}: ...`" if texts and texts[0].isidentifier() else None
+
+
+def _beginning(raw: Any) -> str:
+    """Where a configuration without streams gets them from."""
+    meltano = meltano_name()
+    if meltano is not None:
+        return f"write `definition` or `streams` under `config` of {meltano} in meltano.yml; {_BEGIN}"
+    return _BEGIN if raw else f"{_BEGIN}; {_GIVE}"
 
 
 def _example(alternatives: tuple[Shape, ...], key: str) -> str | None:

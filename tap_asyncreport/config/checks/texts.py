@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from tap_asyncreport.calling import meltano_name
 from tap_asyncreport.config.checks.draft import Draft
 from tap_asyncreport.config.checks.scopes import (
     SINCE,
@@ -150,7 +151,8 @@ class TextCheck:
         said = f"secret {name} is not set: looked in `secrets` and {variable}"
         other = self._draft.variables.get(variable)
         renamed = f"{other} is set; did you mean {variable}?" if other else None
-        return said, renamed or meant(name, secrets) or in_dot_env(variable)
+        into = f"put `{variable}=...` into .env" if meltano_name() is not None else in_dot_env(variable)
+        return said, renamed or meant(name, secrets) or into
 
     def _var(self, name: str) -> tuple[str, str | None] | None:
         """One that is not set, told once however often it is used."""
