@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tap_asyncreport.calling import called
-from tap_asyncreport.commands.options import config_option, state_option
+from tap_asyncreport.commands.options import Unusable, config_option, state_option
 from tap_asyncreport.commands.surroundings import Console, table
 from tap_asyncreport.errors import ConfigurationError
 from tap_asyncreport.telling import Telling
@@ -44,7 +44,12 @@ def command(
     from tap_asyncreport.commands.stages import Check, as_dict
 
     check = Check(configs, state_file, telling, offline=offline)
-    check.run()
+    try:
+        check.run()
+    except Unusable as error:
+        if not as_json:
+            raise
+        check.refuse(error)
     console = Console(telling.redactor)
     if as_json:
         found = telling.redactor.redact_value(as_dict(check))

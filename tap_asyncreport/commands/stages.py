@@ -80,6 +80,13 @@ class Check:
             self._streams(made)
             self._login(made)
 
+    def refuse(self, error: TapError) -> None:
+        """Notes that there is nothing to look at, and why."""
+        first, *others = self.stages.values()
+        first.problems.append(Problem(error.message, hint=error.hint))
+        for stage in others:
+            stage.skipped = "not looked at: put the others right first"
+
     # -- file, keys, templates, secrets
 
     def _load(self) -> Loaded | None:
