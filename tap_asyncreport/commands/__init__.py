@@ -34,25 +34,31 @@ HELP = """A Singer tap for every API that answers "your report will be ready lat
 
 \b
 A new API, from its documentation to rows:
-  tap-asyncreport init --write orders.yaml             a commented file to fill in
-  tap-asyncreport check --config orders.yaml           everything that can be known without starting a job
-  tap-asyncreport trace orders --config orders.yaml    one job, every request and answer as it happens
-  tap-asyncreport columns orders --config orders.yaml  types for the columns, from real rows
-  tap-asyncreport --config orders.yaml | target-jsonl  the tap itself
+  # a commented file to fill in
+  tap-asyncreport init --write orders.yaml
+  # everything that can be known without starting a job
+  tap-asyncreport check --config orders.yaml
+  # one job, every request and answer as it happens
+  tap-asyncreport trace orders --config orders.yaml
+  # types for the columns, from real rows
+  tap-asyncreport columns orders --config orders.yaml
+  # the tap itself
+  tap-asyncreport --config orders.yaml | target-jsonl
 
 \b
 The Singer tap, when the first word is an option:
   --config FILE|ENV   configuration, JSON or YAML, may be given several times;
                       ENV takes TAP_ASYNCREPORT_* variables too
   --state FILE        where the last run ended
-  --only PART         read this part only, finished or not: 'STREAM name=value START/END'
+  --only PART         read this part only, finished or not:
+                      'STREAM name=value START/END'
   --catalog FILE      which streams and columns to read
   --discover          print the catalog; makes no call
-  --test              one record of each stream, then clean up; --test=schema prints schemas
+  --test              one record of each stream, then clean up;
+                      --test=schema prints schemas
   --about             capabilities and settings; --format json|markdown
   --version           the version
 
-\b
 Exit codes: 0 all finished; 1 a stream or a job failed; 77 the login was refused; 78 the configuration is wrong;
 130 and 143 interrupted.
 """

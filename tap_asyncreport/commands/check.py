@@ -21,9 +21,12 @@ HELP = """Checks a configuration without starting a job: keys, templates, secret
 \b
 Examples:
   tap-asyncreport check --config orders.yaml
-  tap-asyncreport check --config orders.yaml --state state.json    what the next run would do
-  tap-asyncreport check --config orders.yaml --offline             no call at all
-  tap-asyncreport check --config ENV --json                        for a machine to read
+  # what the next run would do
+  tap-asyncreport check --config orders.yaml --state state.json
+  # no call at all
+  tap-asyncreport check --config orders.yaml --offline
+  # for a machine to read
+  tap-asyncreport check --config ENV --json
   meltano invoke tap-asyncreport:check
 
 Everything that is wrong is told at once. Exit codes: 0 all is well; 78 something is wrong; 77 the login was refused;

@@ -41,8 +41,9 @@ What one value contradicts stays a string; a comment says what else it could be.
 \b
 Examples:
   tap-asyncreport columns orders --config orders.yaml
-  tap-asyncreport columns orders --config orders.yaml --write               puts them into the file
-  tap-asyncreport columns orders --config orders.yaml --window -1 --rows 100000
+  # puts them into the file
+  tap-asyncreport columns orders --config orders.yaml --write
+  tap-asyncreport columns orders --config orders.yaml --window -1 --rows 100
 """
 EXAMPLE = 30
 

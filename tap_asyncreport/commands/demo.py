@@ -14,7 +14,8 @@ HELP = """Serves the example API on this machine until you press Ctrl-C: Seattle
 Examples:
   tap-asyncreport demo
   tap-asyncreport demo --port 8765
-  and beside it, with `definition: demo` and `base_url: http://127.0.0.1:8765/v1` in demo.yaml:
+  # and beside it, with `definition: demo` and
+  # `base_url: http://127.0.0.1:8765/v1` in demo.yaml:
   tap-asyncreport trace seattle_weather --config demo.yaml
 """
 

@@ -19,7 +19,8 @@ HELP = """Prints a commented configuration to begin with; with NAME one that use
 Examples:
   tap-asyncreport init --write orders.yaml
   tap-asyncreport init pinterest --write pinterest.yaml
-  tap-asyncreport definitions                        the names
+  # the names
+  tap-asyncreport definitions
 """
 
 STARTER = """\

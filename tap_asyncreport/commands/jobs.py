@@ -32,9 +32,11 @@ HELP = """Lists the jobs in a state file: window, id, age, attempt, and their st
 \b
 Examples:
   tap-asyncreport jobs --config orders.yaml --state state.json
-  tap-asyncreport jobs --config orders.yaml --state states.jsonl              the last line of it counts
-  tap-asyncreport jobs --config orders.yaml --state state.json --abort --out state.json
-  meltano state get dev:tap-asyncreport-to-target-jsonl | tap-asyncreport jobs --config orders.yaml --state -
+  # the last line of it counts
+  tap-asyncreport jobs --config orders.yaml --state states.jsonl
+  tap-asyncreport jobs --config orders.yaml --state state.json --abort
+  meltano state get dev:tap-asyncreport-to-target-jsonl |
+    tap-asyncreport jobs --config orders.yaml --state -
 """
 HEADINGS = ("stream", "partition", "window", "job", "age", "attempt", "status")
 

@@ -26,7 +26,8 @@ HELP = """Prints the units of work of a configuration and a state: a line of JSO
 Examples:
   tap-asyncreport plan --config orders.yaml
   tap-asyncreport plan --config orders.yaml --state state.json
-  tap-asyncreport plan --config orders.yaml --only 'orders account=7 2026-01-01/2026-02-01'
+  tap-asyncreport plan --config orders.yaml \\
+    --only 'orders account=7 2026-01-01/2026-02-01'
 
 A line names stream, partition, span (its end is exclusive) and the hash of the creation request; each can be read on
 its own with --only. No job is started; only partitions that an API lists are asked for. Counts, and the least time at

@@ -22,7 +22,8 @@ HELP = """Replays a recording through its configuration, without network, and sa
 Examples:
   tap-asyncreport trace orders --config orders.yaml --save orders.json
   tap-asyncreport test orders.json
-  tap-asyncreport test orders.json --config changed.yaml     would this configuration do the same?
+  # would this configuration do the same?
+  tap-asyncreport test orders.json --config changed.yaml
 
 A recording of a definition that ships is replayed through the definition as it is now. Exit codes: 0 all is as
 recorded; 1 something differs.

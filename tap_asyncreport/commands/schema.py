@@ -10,7 +10,8 @@ from tap_asyncreport.telling import Telling
 HELP = """Prints the JSON Schema of the configuration, for editors.
 
 \b
-Example: completion and checks while you write, in any editor that speaks to yaml-language-server:
+Example: completion and checks while you write, in any editor that speaks to
+yaml-language-server:
   tap-asyncreport schema > tap-asyncreport.schema.json
   and as the first line of orders.yaml:
   # yaml-language-server: $schema=tap-asyncreport.schema.json

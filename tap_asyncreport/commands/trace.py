@@ -30,9 +30,10 @@ each extractor found. The job is deleted at the end, and aborted where something
 Examples:
   tap-asyncreport trace orders --config orders.yaml
   tap-asyncreport trace orders --config orders.yaml --window 2026-01-31
-  tap-asyncreport trace orders --config orders.yaml --partition account=7 --limit 20
-  tap-asyncreport trace orders --config orders.yaml --curl                  requests to send again by hand
-  tap-asyncreport trace orders --config orders.yaml --save orders.json      for `tap-asyncreport test orders.json`
+  tap-asyncreport trace orders --config orders.yaml --partition account=7
+  # requests to send again by hand, and a recording for `tap-asyncreport test`
+  tap-asyncreport trace orders --config orders.yaml --curl
+  tap-asyncreport trace orders --config orders.yaml --save orders.json
   meltano invoke tap-asyncreport:trace
 """
 
