@@ -67,16 +67,19 @@ class Sources(Protocol):
         ...
 
 
-def render(error: TapError, sources: Sources | None = None, *, where: Where | None = None) -> str:
+def render(
+    error: TapError, sources: Sources | None = None, *, where: Where | None = None, width: int = WIDTH
+) -> str:
     """The error as plain text for a person, of one or more lines, without a traceback.
 
-    `where` adds what the error itself does not know about its place; `sources` lines of the configuration.
+    `where` adds what the error itself does not know about its place; `sources` lines of the configuration. Our own
+    advice is wrapped at `width` columns.
     """
     if isinstance(error, ConfigurationError):
-        return _configuration(error, sources)
+        return _configuration(error, sources, width)
     if isinstance(error, ReportError):
-        return _report(error, error.where.within(where or Where()), sources)
-    return "\n".join([printable(error.message).replace("\n", "\n  "), *_row("try", error.hint, wrap=True)])
+        return _report(error, error.where.within(where or Where()), sources, width)
+    return "\n".join([printable(error.message).replace("\n", "\n  "), *_row("try", error.hint, wrap=width)])
 
 
 def summary(error: TapError) -> str:
@@ -111,7 +114,7 @@ def _shown(character: str) -> str:
     return character.encode("unicode_escape").decode() if obeyed and character != "\n" else character
 
 
-def _report(error: ReportError, where: Where, sources: Sources | None) -> str:
+def _report(error: ReportError, where: Where, sources: Sources | None, width: int) -> str:
     message = printable(error.message).replace("\n", "\n  ")
     lines = [f"{where.stream}: {message}" if where.stream else message]
     lines += _row("window", where.window)
@@ -123,7 +126,7 @@ def _report(error: ReportError, where: Where, sources: Sources | None) -> str:
     lines += _row("API's words", error.excerpt)
     lines += _row("request id", where.request_id)
     lines += _row("key", error.place or place_of(error, where, sources))
-    lines += _row("try", error.hint, wrap=True)
+    lines += _row("try", error.hint, wrap=width)
     return "\n".join(lines)
 
 
@@ -157,13 +160,13 @@ def _place(file: str | None, line: int | None, column: int | None) -> str:
     return ":".join(str(part) for part in ((file, line, column) if known == file else (known,)) if part is not None)
 
 
-def _row(label: str, value: str | None, *, wrap: bool = False) -> Iterator[str]:
+def _row(label: str, value: str | None, *, wrap: int | None = None) -> Iterator[str]:
     """A labelled line; only our own advice is wrapped, so that what was seen can be searched for."""
     if value is None or value == "":
         return
     lines = printable(as_called(value) if wrap else value).split("\n")
     if wrap:
-        lines = [piece for line in lines for piece in _wrapped(line, WIDTH - LABEL - 2) or [""]]
+        lines = [piece for line in lines for piece in _wrapped(line, wrap - LABEL - 2) or [""]]
     yield f"  {label:<{LABEL}}{lines[0]}"
     for line in lines[1:]:
         yield f"  {'':<{LABEL}}{line}"
@@ -173,22 +176,22 @@ def _wrapped(line: str, width: int) -> list[str]:
     return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False)
 
 
-def _configuration(error: ConfigurationError, sources: Sources | None) -> str:
+def _configuration(error: ConfigurationError, sources: Sources | None, width: int) -> str:
     count = len(error.problems)
     many = f"{count} problems" if count != 1 else "1 problem"
     lines = [f"The configuration has {many}:"]
     for problem in error.problems:
-        lines += ["", *_problem(problem, sources)]
-    lines += _row("try", error.hint, wrap=True)
+        lines += ["", *_problem(problem, sources, width)]
+    lines += _row("try", error.hint, wrap=width)
     return "\n".join(lines)
 
 
-def _problem(problem: Problem, sources: Sources | None) -> Iterator[str]:
+def _problem(problem: Problem, sources: Sources | None, width: int) -> Iterator[str]:
     found = (problem.file, problem.line, problem.column)
     if problem.line is None and sources is not None and problem.key:
         found = sources.where(problem.key) or found
     parts = [part for part in (_place(*found), problem.key, problem.message) if part]
     yield printable(": ".join(parts))
     for line in printable(as_called(problem.hint or "")).split("\n"):
-        for piece in _wrapped(line, WIDTH - 4):
+        for piece in _wrapped(line, width - 4):
             yield f"    {piece}"

@@ -14,6 +14,7 @@ from pathlib import Path
 from tap_asyncreport.error_text import Sources, printable, render
 from tap_asyncreport.errors import ConfigurationError, ReportError, TapError
 from tap_asyncreport.http.redaction import Redactor
+from tap_asyncreport.terminal import text_width
 
 INTERRUPTED = 130
 LEVELS = ("TAP_ASYNCREPORT_LOGLEVEL", "LOGLEVEL")
@@ -50,7 +51,7 @@ class Telling:
 
     def text(self, error: TapError) -> str:
         """The error as it is shown: redacted before it is laid out, and once more after."""
-        return self.redactor.redact(render(self.clean(error), self.sources))
+        return self.redactor.redact(render(self.clean(error), self.sources, width=text_width()))
 
     def clean(self, error: TapError) -> TapError:
         """The same error without secrets, so that no line break of ours hides one from the redactor."""

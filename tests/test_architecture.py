@@ -28,6 +28,7 @@ FLOORS = (
     ("account", "partition_lists"),
     ("runner", "reporting", "books", "planning", "output", "catalog"),
     ("telling",),
+    ("terminal",),
     ("error_text", "sdk"),
     ("orchestrator",),
     ("job_repository",),

@@ -17,6 +17,7 @@ from tap_asyncreport.reporting.ledger import RunLedger
 from tap_asyncreport.reporting.repeats import Repeats, most_usual, why
 from tap_asyncreport.reporting.tally import place_of
 from tap_asyncreport.reporting.views import StreamView, views
+from tap_asyncreport.terminal import text_width
 
 logger = logging.getLogger("tap-asyncreport")
 
@@ -252,7 +253,8 @@ def _completed(event: JobEvent, seen: _Seen) -> Told:
 def _failed(event: JobEvent, _: _Seen) -> Told:
     if event.error is None:
         return _unit_line(event, f"{job_name(event.job)} failed", level=logging.ERROR)
-    return logging.ERROR, render(event.error, where=place_of(event.unit, event.job.id if event.job else None))
+    where = place_of(event.unit, event.job.id if event.job else None)
+    return logging.ERROR, render(event.error, where=where, width=text_width())
 
 
 def _plain(text: Callable[[JobEvent], str], level: int = logging.INFO) -> Callable[[JobEvent, _Seen], Told]:

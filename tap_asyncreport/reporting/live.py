@@ -25,6 +25,7 @@ NAME, WAITS = 0, len(HEADINGS) - 1
 SPARED = ("next poll", "rows/s", "usual", "oldest", "jobs", "rows")  # left out first where there is little room
 GAP = 2
 LEAST_NAME, LEAST_WAITS = 12, 22
+ECHO = 4  # columns left free at the right, so that the terminal's echo of ^C, twice, begins no new line
 
 
 def on_terminal(environ: Mapping[str, str] = os.environ) -> bool:
@@ -62,7 +63,7 @@ class LiveRegion:
         self._redact = redact
         self._rates = Rates()
         self._moved: list[tuple[logging.StreamHandler[Any], Any]] = []
-        self._console = console or RichConsole(stderr=True)
+        self._console = console or RichConsole(stderr=True, soft_wrap=True)
         self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
 
     def start(self) -> None:
@@ -93,8 +94,10 @@ class LiveRegion:
         most = self._console.height - SPARE_LINES
         shown = list(rows_of(views(self._ledger, now), most, self._rates, now))
         rows = [tuple(printable(self._redact(cell)) for cell in cells) for cells, _ in shown]
-        columns, name_width = fitting([HEADINGS, *rows], self._console.width)
+        room = max(1, self._console.width - ECHO)
+        columns, name_width = fitting([HEADINGS, *rows], room)
         table = Table.grid(padding=(0, GAP, 0, 0), expand=True)
+        table.width = room
         for column in columns:
             justify: Literal["left", "right"] = "left" if column in (NAME, WAITS) else "right"
             width = name_width if column == NAME else None
