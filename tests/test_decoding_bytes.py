@@ -234,6 +234,14 @@ def test_zero_bytes_are_an_error_unless_the_configuration_says_that_they_are_emp
 
 
 @pytest.mark.promise(12)
+@pytest.mark.parametrize("decode", [{}, {"encoding": "utf-8"}, {"empty_body": "ok", "format": "csv"}])
+@pytest.mark.parametrize("blank", [b"\0", b"\n", b" \r\n"])
+def test_a_file_that_was_begun_and_never_written_is_no_empty_one(blank: bytes, decode: dict) -> None:
+    with pytest.raises(DecodeError, match="bytes are blank, and no report begins so"):
+        rows(blank * 100_000 + CSV, decode=decode)
+
+
+@pytest.mark.promise(12)
 @pytest.mark.parametrize("body", [b"id,name\n", b"id,name", b"\xef\xbb\xbfid,name\r\n", b"[]", b" [ ] \n"])
 def test_a_report_without_rows_is_empty_and_no_error(body: bytes) -> None:
     assert [] == rows(body, primary_keys=["id"], columns={"id": "integer", "name": "string"})

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tap_asyncreport.config.streams import Decode
+from tap_asyncreport.decoding import compression
 from tap_asyncreport.errors import TransferError
 from tap_asyncreport.lifecycle.integrity import beginning, contents, verify
 from tap_asyncreport.spool import SpooledFile
@@ -83,3 +84,25 @@ def test_the_beginning_is_read_through_compression_even_of_half_a_file(limit: in
 @pytest.mark.parametrize("data", [b"", b"\x1f", b"\x1f\x8b\x08", b"\x1f\x8b\x08garbage", b"PK\x03\x04", b"PK\x03\x04" + b"\0" * 40])
 def test_the_beginning_of_rubbish_is_no_error(data: bytes) -> None:
     beginning(data, 64)
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize("more", [0, 1, 2, 3])
+def test_a_member_may_begin_at_any_place_of_the_blocks_that_are_read(
+    more: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = gzip.compress(b"id\n"), gzip.compress(b"1\n")
+    monkeypatch.setattr(compression, "READ_BYTES", len(first) + more)
+    file = tmp_path / "f"
+    file.write_bytes(first + second)
+    assert b"id\n1\n" == b"".join(contents(spooled(file), Decode()))
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize("most", [1, 2, 7, 258])
+def test_what_unpacks_to_more_than_is_read_at_once_comes_whole(most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"x" * 1032 + bytes(range(256)) + b"y" * 258
+    monkeypatch.setattr(compression, "READ_BYTES", most)
+    file = tmp_path / "f"
+    file.write_bytes(gzip.compress(data))
+    assert data == b"".join(contents(spooled(file), Decode()))

@@ -112,6 +112,21 @@ def test_a_window_that_ends_now_is_taken_over_as_it_was_and_only_what_came_since
 # -- between the rows and the delete
 
 
+@pytest.mark.promise(8, 24)
+@pytest.mark.parametrize("deletes", [True, False])
+def test_the_message_that_moves_the_bookmark_says_that_the_job_s_rows_are_out(deletes: bool, tap: WarmProcess) -> None:
+    """Else whoever goes on from it would take the job for one whose rows nobody has."""
+    with FakeApi(("DONE",), rows=ROWS) as api:
+        changes = {} if deletes else {"delete_requester": None}
+        run = tap.run(one_by_one(api, days(1, 3, **changes)))
+
+    ended_well(run)
+    for state in run.states:
+        entry = state["bookmarks"].get("clicks", {})
+        unwritten = [job["window"][0] for job in entry.get("jobs", []) if not job.get("written")]
+        assert [] == [start for start in unwritten if start < entry.get("until", "")], entry
+
+
 @pytest.mark.promise(1, 8)
 def test_a_job_whose_rows_were_out_is_only_deleted(tap: WarmProcess) -> None:
     with FakeApi(rows=ROWS, faults={("delete", 1): Hang()}) as api:

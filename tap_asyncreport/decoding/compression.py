@@ -173,11 +173,10 @@ def _next_gzip_member(rest: bytes, blocks: Iterator[bytes]) -> bytes:
 
 
 def _inflated(inflater: zlib._Decompress, block: bytes, budget: Budget) -> Iterator[bytes]:
-    full = False
     try:
-        while (block or full) and not inflater.eof:
+        while block and not inflater.eof:
             plain = inflater.decompress(block, READ_BYTES)
-            block, full = inflater.unconsumed_tail, len(plain) == READ_BYTES
+            block = inflater.unconsumed_tail
             budget.spend(len(plain))
             if plain:
                 yield plain

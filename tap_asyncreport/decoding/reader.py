@@ -27,6 +27,7 @@ from tap_asyncreport.templates.further_pages import linked, said_at
 Scope = Mapping[str, Any]
 Pieces = Iterator[tuple[bytes, int]]
 
+_BLANK = b"\0\t\r\n "
 _ROWS = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
@@ -163,7 +164,12 @@ class RowReader:
         """Whether a member means that there are no rows; raises DecodeError for nothing at all, and null."""
         head = stream.peek(LOOK_BYTES + 1)
         if len(head) > LOOK_BYTES:
-            return False
+            if head.strip(_BLANK):
+                return False
+            raise DecodeError(
+                f"the first {LOOK_BYTES} bytes are blank, and no report begins so",
+                hint="was the file begun and never written? have it made again",
+            )
         if head[:4] in BINARY:
             return False
         text = beginning(stream, self._decode, file.charset).strip() if head else ""

@@ -35,7 +35,8 @@ def encoding_of(stream: ByteStream, decode: Decode, charset: str | None) -> tupl
         if name:
             return _codec(name, key), 0
     odd, even = head[1::2].count(0), head[::2].count(0)
-    if max(odd, even) > max(_FEW_NULS, _NUL_SHARE * len(head) / 2) and _ends_lines_wide(head):
+    wide = max(odd, even) > max(_FEW_NULS, _NUL_SHARE * len(head) / 2) and _ends_lines_wide(head)
+    if wide and head.strip(b"\0"):
         guess = "utf-16-le" if odd > even else "utf-16-be"
         raise DecodeError(
             "every other byte is NUL: this is UTF-16 or UTF-32 without a byte order mark",

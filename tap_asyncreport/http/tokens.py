@@ -59,7 +59,10 @@ class TokenCredentials(Credentials):
 
     @abstractmethod
     def fetch(self) -> Token:
-        """Gets a token from the API; raises LoginError where it is refused, NotReady where there is no answer."""
+        """Gets a token from the API, and has it hidden before anyone is told of the answer.
+
+        Raises LoginError where it is refused, NotReady where there is no answer.
+        """
 
     def apply(self, outgoing: Outgoing) -> str:
         token = self._current().value
@@ -109,7 +112,6 @@ class TokenCredentials(Credentials):
         except NotReady as error:
             self.slot.failed, self.slot.failed_at = copy(error), self.sender.clock.monotonic()
             raise
-        self.rendering.redactor.add(token.value)
         self.slot.token = token
         self.slot.renew_at = None
         if token.lifetime is not None:
