@@ -56,12 +56,13 @@ def test_the_plugin_of_the_readme_with_each_command_that_is_shown(desk: Desk) ->
     with FakeApi(["DONE"], rows=ROWS, token="secret-7") as api:
         desk.write("orders.yaml", yaml.safe_dump(orders(api.url)))
         desk.write(".env", "TAP_ASYNCREPORT_SECRETS_TOKEN=secret-7\n")
-        desk.type(RUNNING, timeout=180)
+        run = desk.type(RUNNING, timeout=180)
         asked = [call.json()["from"] for call in api.calls("create")]
         said = desk.type([line for line in IN_HELP if line not in RUNNING], timeout=180, TAP_ASYNCREPORT_SECRETS_TOKEN="secret-7")
 
     assert {*ALSO, IN_HELP[0]} <= set(RUNNING)
-    assert DAYS == asked
+    assert DAYS == sorted(asked)
+    assert "next: meltano invoke tap-asyncreport:trace orders runs one job" in run.stdout
     assert ROWS == [{**row, "cost": f"{row['cost']:.2f}"} for row in desk.rows("orders")]
     assert f"POST {api.url}/exports" in said.stdout
     assert "the state holds no job" in said.stdout

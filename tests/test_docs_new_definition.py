@@ -49,6 +49,11 @@ def test_a_user_lays_a_configuration_over_it(tmp_path: Path) -> None:
     assert {30.0} == {stream.jobs.poll_interval.total_seconds() for stream in settings.streams}
     assert {"contact_id", "email", "favourite_colour"} <= set(streams["contacts"].columns or ())
     assert "favourite_colour" not in (streams["contacts_by_list"].columns or ())
+    with SendGrid(CONTACTS, lists=["l1"], script=("ready",)) as api:
+        tap = WarmProcess(tmp_path, {"TAP_ASYNCREPORT_SECRETS_API_KEY": api.KEY})
+        outcome = tap.run({"base_url": api.url}, "--config", str(tmp_path / "mine.yaml"))
+    assert 0 == outcome.exit_code, outcome.stderr
+    assert [None, None] == [record["favourite_colour"] for record in outcome.records("contacts")]
 
 
 def test_the_table_names_keys_of_streams_and_rows_of_the_other_page() -> None:

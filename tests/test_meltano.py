@@ -130,17 +130,6 @@ def test_a_second_run_of_the_same_project_is_refused_by_meltanos_lock_and_harms_
     assert [] == api.doubles
 
 
-def test_check_runs_through_meltano(tmp_path: Path) -> None:
-    project = Project(tmp_path / "project")
-    with FakeApi(rows=ROWS) as api:
-        project.configure(config(api, until(DAYS[2])))
-        said = project.run("invoke", "tap-asyncreport:check")
-
-    assert "clicks" in said
-    assert "next: meltano invoke tap-asyncreport:trace clicks runs one job" in said
-    assert [] == api.calls("create")
-
-
 def test_what_check_names_next_runs_through_meltano(tmp_path: Path) -> None:
     """A stream and options that follow a command are appended to it."""
     project = Project(tmp_path / "project")
