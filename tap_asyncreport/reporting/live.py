@@ -15,8 +15,7 @@ from tap_asyncreport.reporting.ledger import RunLedger
 from tap_asyncreport.reporting.views import StreamView, views
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, Group
 
 RATE_OVER = 10.0
 SPARE_LINES = 5
@@ -25,7 +24,6 @@ NAME, WAITS = 0, len(HEADINGS) - 1
 SPARED = ("next poll", "rows/s", "usual", "oldest", "jobs", "rows")  # left out first where there is little room
 GAP = 2
 LEAST_NAME, LEAST_WAITS = 12, 22
-ECHO = 4  # columns left free at the right, so that the terminal's echo of ^C, twice, begins no new line
 
 
 def on_terminal(environ: Mapping[str, str] = os.environ) -> bool:
@@ -78,7 +76,7 @@ class LiveRegion:
 
     def draw(self, now: float) -> None:
         """Shows how things stand."""
-        self._live.update(self._table(now), refresh=True)
+        self._live.update(self._drawn(now), refresh=True)
 
     def stop(self) -> None:
         """Removes the region, and gives stderr back."""
@@ -87,24 +85,23 @@ class LiveRegion:
         self._moved.clear()
         self._live.stop()
 
-    def _table(self, now: float) -> Table:
+    def _drawn(self, now: float) -> Group:
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
         most = self._console.height - SPARE_LINES
         shown = list(rows_of(views(self._ledger, now), most, self._rates, now))
         rows = [tuple(printable(self._redact(cell)) for cell in cells) for cells, _ in shown]
-        room = max(1, self._console.width - ECHO)
-        columns, name_width = fitting([HEADINGS, *rows], room)
+        columns, name_width = fitting([HEADINGS, *rows], self._console.width)
         table = Table.grid(padding=(0, GAP, 0, 0), expand=True)
-        table.width = room
         for column in columns:
             justify: Literal["left", "right"] = "left" if column in (NAME, WAITS) else "right"
             width = name_width if column == NAME else None
             table.add_column(justify=justify, no_wrap=True, max_width=width, ratio=1 if column == WAITS else None)
         for cells, style in [(HEADINGS, "dim"), *zip(rows, (style for _, style in shown), strict=True)]:
             table.add_row(*(Text(cells[column], style=style) for column in columns))
-        return table
+        return Group(table, "")  # on a line of its own the terminal's echo of ^C moves nothing
 
 
 def fitting(rows: Sequence[tuple[str, ...]], width: int) -> tuple[list[int], int]:
