@@ -54,6 +54,16 @@ def test_cookies_of_the_login_are_kept():
     assert ["s=1"] == sent(api, "cookie")
 
 
+@pytest.mark.promise(26)
+@pytest.mark.parametrize("cookie", ["sid=0123456789abcdefghij; Path=/", "sid=0123456789; HttpOnly; Path=/"])
+def test_what_a_cookie_says_of_the_session_is_hidden_from_then_on(cookie):
+    value = cookie.partition(";")[0].partition("=")[2]
+    with serving(Api(answer('{"token": "t0k3n-12345"}', Set_Cookie=cookie), path="/login")) as api:
+        kit = Kit(base_url=api.url, authenticator={"type": "session", "login": "POST /login"})
+        kit.send("GET", "/a")
+    assert "the server knows *** no more" == kit.redactor.redact(f"the server knows {value} no more")
+
+
 def test_the_base_url_may_stand_in_the_tokens_answer():
     with serving(answer("{}")) as instance:
         with serving(Api({"access_token": "tok-abc", "instance_url": instance.url})) as login:

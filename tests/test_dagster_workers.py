@@ -57,18 +57,21 @@ def worker_of_tap() -> int:
 
 
 class Strike:
-    """A signal to the worker once the API has been polled, at the first time only."""
+    """A signal to the worker once the API has been polled and the unit's state knows of the job; at the first time only."""
 
-    def __init__(self, api: FakeApi, number: int) -> None:
-        self.api, self.number, self.is_over = api, number, False
+    def __init__(self, api: FakeApi, number: int, here: Plant) -> None:
+        self.api, self.number, self.here, self.is_over = api, number, here, False
         threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self) -> None:
         worker = worker_of_tap()
-        while not self.api.calls("poll"):
+        while not (self.api.calls("poll") and self._is_known()):
             time.sleep(0.02)
         os.kill(worker, self.number)
         self.is_over = True
+
+    def _is_known(self) -> bool:
+        return any('"jobs"' in path.read_text() for path in (self.here.folder / "units").rglob("*.json"))
 
 
 def execute(here: Plant, monkeypatch: pytest.MonkeyPatch) -> bool:
@@ -86,7 +89,7 @@ def test_the_retry_of_a_killed_worker_goes_on_with_its_job(tmp_path: Path, monke
     with FakeApi(script=lambda job, k: "DONE" if strikes[0].is_over else "RUNNING", rows=ROWS) as api:
         keeping = stream(jobs={"poll_interval": "100ms", "poll_backoff": 1, "on_exit": "keep"})
         here = plant(tmp_path, api, keeping, given={"retries": 1})
-        strikes.append(Strike(api, signal.SIGKILL))
+        strikes.append(Strike(api, signal.SIGKILL, here))
         assert execute(here, monkeypatch)
 
     assert strikes[0].is_over
@@ -99,7 +102,7 @@ def test_the_retry_of_a_killed_worker_goes_on_with_its_job(tmp_path: Path, monke
 def test_a_worker_that_is_ended_ends_the_tap_which_aborts_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeApi(script=["RUNNING"], rows=ROWS) as api:
         here = plant(tmp_path, api, stream(jobs={"poll_interval": "100ms", "poll_backoff": 1}))
-        Strike(api, signal.SIGTERM)
+        Strike(api, signal.SIGTERM, here)
         assert not execute(here, monkeypatch)
 
     assert 1 == len(api.calls("abort"))

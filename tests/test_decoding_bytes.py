@@ -186,6 +186,8 @@ def test_a_bomb_is_stopped_at_its_bound(tmp_path) -> None:
             for block in member:
                 unpacked += len(block)
     assert unpacked < 5_000_000
+    large = Budget(file.size, free=30_000_000, ratio=100)
+    assert 20_000_000 == sum(len(block) for member in members(file, stream().decode, large) for block in member)
 
 
 @pytest.mark.promise(13)

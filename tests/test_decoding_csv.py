@@ -9,6 +9,7 @@ import itertools
 import pytest
 from decoding_kit import Body, read, rows
 
+from tap_asyncreport.decoding.compression import READ_BYTES
 from tap_asyncreport.decoding.dialect import Dialect
 from tap_asyncreport.errors import DecodeError
 
@@ -122,6 +123,20 @@ def test_long_rows_are_cut_where_the_configuration_says() -> None:
 
 
 @pytest.mark.promise(15)
+@pytest.mark.parametrize(("row", "decode"), [("1", {"long_rows": "drop"}), ("1,2,3", {"short_rows": "null"})])
+def test_leave_for_rows_of_one_kind_is_none_for_the_other(row: str, decode: dict) -> None:
+    with pytest.raises(DecodeError, match="line 3: . fields? where the header has 2"):
+        rows(f"a,b\n1,2\n{row}\n", decode=decode)
+
+
+@pytest.mark.promise(15)
+def test_a_line_end_that_two_blocks_share_is_one() -> None:
+    first = "a,b\r\n" + "x" * (READ_BYTES - len("a,b\r\n") - len(",1\r")) + ",1\r"
+    with pytest.raises(DecodeError, match="line 3, column 'b'"):
+        rows(first + "\nx,bad\r\n", columns={"a": "string", "b": "integer"})
+
+
+@pytest.mark.promise(15)
 def test_short_rows_and_typed_columns() -> None:
     columns = {"a": "integer", "b": "string", "c": "date"}
     assert [{"a": 1, "b": None, "c": None}] == rows("a,b,c\n1\n", decode={"short_rows": "null"}, columns=columns)
@@ -130,7 +145,7 @@ def test_short_rows_and_typed_columns() -> None:
 @pytest.mark.promise(15)
 @pytest.mark.parametrize(
     ("header", "names"),
-    [("a,a,a", ["a", "a_2", "a_3"]), ("a,A,a_2", ["a", "A_3", "a_2"]), ("a,b,B,a", ["a", "b", "B_2", "a_2"]), (",", ["", "_2"])],
+    [("a,a,a", ["a", "a_2", "a_3"]), ("a,A,a_2", ["a", "A_3", "a_2"]), ("A,a", ["A", "a_2"]), ("a,b,B,a", ["a", "b", "B_2", "a_2"]), (",", ["", "_2"])],
 )
 def test_repeated_names_get_a_suffix_where_the_configuration_says(header: str, names: list[str]) -> None:
     values = [str(i) for i in range(len(names))]

@@ -215,11 +215,11 @@ def test_a_retry_of_airflow_creates_nothing_where_the_configuration_is_wrong(air
 
 
 def term(desk: Desk) -> Callable[[subprocess.Popen[str]], None]:
-    """Ends everything in the task's group once the target has echoed that there is a job."""
+    """Ends everything in the task's group once the target has echoed, in a whole line, that there is a job."""
 
     def end(shell: subprocess.Popen[str]) -> None:
         states = desk.directory / "states.jsonl"
-        while not (states.exists() and '"id"' in states.read_text()):
+        while not (states.exists() and '"id"' in states.read_text().rpartition("\n")[0]):
             time.sleep(0.01)
         os.killpg(shell.pid, signal.SIGTERM)
 

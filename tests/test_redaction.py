@@ -10,6 +10,7 @@ import logging
 import logging.handlers
 import sys
 import threading
+from types import SimpleNamespace
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -285,7 +286,8 @@ def test_tracebacks_that_nobody_caught_hold_no_secret(log, monkeypatch):
         int("tok-123456")
     except ValueError:
         sys.excepthook(*sys.exc_info())
-    assert 2 == stderr.getvalue().count("invalid literal for int() with base 10: '***'")
+        sys.unraisablehook(SimpleNamespace(exc_type=ValueError, exc_value=sys.exc_info()[1], exc_traceback=None))
+    assert 3 == stderr.getvalue().count("invalid literal for int() with base 10: '***'")
     assert "tok-123456" not in stderr.getvalue()
 
 
