@@ -133,7 +133,7 @@ def playing(*args: Any, **options: Any) -> Iterator[Play]:
             repository.over.set()
 
 
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came to that"

@@ -101,7 +101,7 @@ def run_on_terminal(
     code = child.wait(30)
     time.sleep(0.05)
     os.close(slave)  # the last that held it: the reader comes to the end
-    reader.join(5)
+    reader.join(60)
     raw = b"".join(parts).decode()
     screen = Screen(columns)
     screen.feed(raw)

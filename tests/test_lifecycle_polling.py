@@ -325,6 +325,19 @@ def test_a_fresh_token_that_is_refused_ends_the_run() -> None:
     assert ("job-1", "orders", "who are you") == (caught.value.where.job_id, caught.value.where.stream, caught.value.excerpt)
 
 
+@pytest.mark.promise(28)
+def test_a_login_that_is_refused_on_the_way_says_for_which_job() -> None:
+    with FakeApi(oauth=True, faults={("token", 2): Reply(401, "who are you")}) as api:
+        with rig(api.url, authenticator=OAUTH, secrets={"s": "hush-hush"}) as it:
+            job = it.job()
+            api.revoke()
+            with pytest.raises(LoginError) as caught:
+                it.poll(job)
+    where = caught.value.where
+    assert ("job-1", "orders", "who are you") == (where.job_id, where.stream, caught.value.excerpt)
+    assert "/oauth/token" in str(where.request_line)
+
+
 def test_a_rule_may_say_that_another_answer_means_a_new_token() -> None:
     expired = json_reply({"errors": [{"code": "602"}]})
     with FakeApi(oauth=True, faults={("poll", 1): expired}) as api:

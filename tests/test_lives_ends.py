@@ -176,7 +176,7 @@ def test_a_target_that_hangs_with_its_pipe_open_does_not_keep_an_interrupted_run
     assert 143 == first.exit_code, first.stderr
     assert ("interrupted", 143) == (page["outcome"], page["exit_code"])
     assert re.search(r"clicks +- +0/3 +[\d,]+ +interrupted.*\n\Z", first.stderr), first.stderr
-    assert target.seconds < 4
+    assert target.seconds < 30
     ended_well(second)
     assert 18_000 == len(numbers(second))
 

@@ -39,7 +39,7 @@ def test_events_are_handed_out_on_the_callers_thread_only_and_none_twice() -> No
 
 
 def test_calls_are_made_on_other_threads_and_side_by_side() -> None:
-    meet = threading.Barrier(4, timeout=5)
+    meet = threading.Barrier(4, timeout=60)
 
     def create(_: Job) -> Outcome:
         meet.wait()
