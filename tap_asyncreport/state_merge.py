@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from tap_asyncreport.errors import StateError
 from tap_asyncreport.finished import Finished, absorbed, joined, read_spans
-from tap_asyncreport.foreign_state import VALUE
+from tap_asyncreport.foreign_state import VALUE, standard_entry
 from tap_asyncreport.job import partition_key
 from tap_asyncreport.kept_jobs import standard_jobs
 from tap_asyncreport.moments import read_moment
+from tap_asyncreport.stream_book import known_values
 
 _JOINED = {"until", VALUE, "finished", "jobs", "partitions", "known"}
 
@@ -21,7 +22,7 @@ def merge_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Raises StateError, naming the stream, for a bookmark that cannot be read.
     """
-    bookmarks: dict[str, list[Mapping[str, Any]]] = {}
+    bookmarks: dict[str, list[Any]] = {}
     beside: dict[str, Any] = {}
     for state in states:
         beside = {**{name: value for name, value in state.items() if name != "bookmarks"}, **beside}
@@ -30,15 +31,17 @@ def merge_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {**beside, "bookmarks": {stream: _stream(stream, entries) for stream, entries in bookmarks.items()}}
 
 
-def _stream(stream: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _stream(stream: str, given: Sequence[Any]) -> dict[str, Any]:
+    read = [standard_entry(stream, entry, ()) for entry in given]
+    entries = [fields for fields, _ in read]
     merged = _entry(stream, entries)
     known = _known(entries)
     if known:
         merged["known"] = known
     lanes: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in entries:
-        for partition in entry.get("partitions") or []:
-            lanes.setdefault(partition_key(partition.get("context") or {}), []).append(partition)
+    for _, partitions in read:
+        for partition in partitions:
+            lanes.setdefault(partition_key(partition["context"]), []).append(partition)
     if lanes:
         merged["partitions"] = [_entry(stream, found) for _, found in sorted(lanes.items())]
     return merged
@@ -48,7 +51,7 @@ def _known(entries: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """The values of dimensions that any of the states remembers, each once."""
     found: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        for dimension, values in (entry.get("known") or {}).items():
+        for dimension, values in known_values(entry).items():
             found.setdefault(dimension, {}).update({partition_key({"": value}): value for value in values})
     return {dimension: list(values.values()) for dimension, values in found.items()}
 
@@ -59,7 +62,7 @@ def _entry(stream: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for entry in entries:
         merged = {**{name: value for name, value in entry.items() if name not in _JOINED}, **merged}
     ends = [(at, entry) for entry in entries if (at := _until(stream, entry)) is not None]
-    until, furthest = max(ends, key=lambda end: end[0], default=(None, {}))
+    until, furthest = max(ends, key=lambda end: end[0], default=(None, next(filter(_has_value, entries), {})))
     moved, beyond = absorbed(until, _spans(stream, entries))
     if moved is not None:
         merged |= {VALUE: moved.value, "until": moved.written()[1]}
@@ -73,16 +76,22 @@ def _entry(stream: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _until(stream: str, entry: Mapping[str, Any]) -> datetime | None:
+    """How far a lane is; where a person or another tool wrote only the readable bookmark, as far as that says."""
     text = entry.get("until")
-    if text is None:
-        return None
     try:
-        moment = read_moment(text)
+        moment = read_moment(entry.get(VALUE) if text is None else text)
     except ValueError:
         moment = None
-    if not isinstance(moment, datetime):
+    if text is not None and not isinstance(moment, datetime):
         raise StateError(f"the state of stream {stream!r} cannot be read: `until` is {text!r}")
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment is None:
+        return None
+    at = moment if isinstance(moment, datetime) else datetime.combine(moment, time())
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _has_value(entry: Mapping[str, Any]) -> bool:
+    return entry.get(VALUE) is not None
 
 
 def _spans(stream: str, entries: Iterable[Mapping[str, Any]]) -> list[Finished]:

@@ -84,18 +84,18 @@ class StreamBook:
         new = {key: value for value in values if (key := partition_key({"": value})) not in told}
         told.update(new)
         if new:
-            known = _known(self.own.fields)
+            known = known_values(self.own.fields)
             self.own.fields[KNOWN] = {**known, dimension: [*known.get(dimension, ()), *new.values()]}
         return bool(new)
 
     def known_of(self, dimension: str) -> list[Any]:
         values = [entry.context.get(dimension) for entry in self.entries.values() if entry.content()]
         each = [one for value in values for one in (value if isinstance(value, list) else [value])]
-        return [*each, *_known(self.own.fields).get(dimension, ())]
+        return [*each, *known_values(self.own.fields).get(dimension, ())]
 
     def forget_known(self) -> None:
         """Values that have a bookmark or a job by now need not be remembered beside them."""
-        known, self.own.fields = _known(self.own.fields), _without_known(self.own.fields)
+        known, self.own.fields = known_values(self.own.fields), _without_known(self.own.fields)
         self._told.clear()
         for dimension, values in known.items():
             self.know(dimension, values)
@@ -200,7 +200,8 @@ class _Fragments:
         return found
 
 
-def _known(fields: Mapping[str, Any]) -> dict[str, list[Any]]:
+def known_values(fields: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The values of dimensions that a bookmark remembers, by dimension."""
     known = fields.get(KNOWN)
     named = known.items() if isinstance(known, Mapping) else ()
     return {str(name): list(values) for name, values in named if isinstance(values, list)}
