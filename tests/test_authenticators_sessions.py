@@ -54,6 +54,13 @@ def test_cookies_of_the_login_are_kept():
     assert ["s=1"] == sent(api, "cookie")
 
 
+def test_a_cookie_that_a_step_says_for_itself_wins_over_the_login_s():
+    with serving(Api(answer('{"token": "sid-12345"}', Set_Cookie="s=1"), path="/login")) as api:
+        kit = Kit(base_url=api.url, authenticator={"type": "session", "login": "POST /login"})
+        kit.send("GET", "/a", headers=(("Cookie", "mine=1"),))
+    assert ["mine=1"] == sent(api, "cookie")
+
+
 @pytest.mark.promise(26)
 @pytest.mark.parametrize("cookie", ["sid=0123456789abcdefghij; Path=/", "sid=0123456789; HttpOnly; Path=/"])
 def test_what_a_cookie_says_of_the_session_is_hidden_from_then_on(cookie):

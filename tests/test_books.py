@@ -72,6 +72,18 @@ def test_a_job_is_in_a_message_as_soon_as_it_exists_and_gone_as_soon_as_it_is_de
     assert ["r2"] == told.jobs()
 
 
+@pytest.mark.promise(1, 8)
+def test_a_job_that_could_not_be_cleaned_up_stays_unless_its_rows_are_out() -> None:
+    told = Told()
+    for number in (1, 2):
+        told.enter(JobEventKind.CREATED, number)
+    done = told.event(JobEventKind.WRITTEN, 2)
+    told.books.written(done.unit, done.job)
+    for number in (1, 2):
+        told.enter(JobEventKind.WARNING, number)
+    assert ["r1"] == told.jobs()
+
+
 @pytest.mark.promise(24)
 @pytest.mark.parametrize("kind", [JobEventKind.POLLED, JobEventKind.COMPLETED, JobEventKind.READY])
 def test_nothing_is_said_when_nothing_has_changed(kind: JobEventKind) -> None:

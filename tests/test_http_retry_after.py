@@ -56,6 +56,11 @@ def test_retry_after_in_every_form(value, seconds):
 
 
 @pytest.mark.promise(4)
+def test_a_year_of_two_digits_is_the_next_one_at_the_turn_of_the_year():
+    assert 120.0 == parse_retry_after("Friday, 01-Jan-27 00:01:00 GMT", datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
+
+
+@pytest.mark.promise(4)
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [

@@ -306,6 +306,16 @@ def test_windows_before_the_one_from_which_a_partition_cannot_be_read_are_finish
 
 
 @pytest.mark.promise(10)
+def test_a_partition_that_several_windows_find_unreadable_is_told_of_once() -> None:
+    refused = answer(Means.SKIP_PARTITION, code=403)
+    stage = Stage(days(1, 3), script={("poll", "1"): [running(), refused], ("poll", "2"): [refused]}).play()
+
+    assert [] == stage.calls("write")
+    assert 1 == stage.kinds().count("skipped")
+    assert (None, True) == (stage.lane_error(), stage.idle)
+
+
+@pytest.mark.promise(10)
 def test_live_jobs_behind_a_failed_window_are_aborted_and_leave_the_state_only_then() -> None:
     stage = Stage(
         days(1, 2),
