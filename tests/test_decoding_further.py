@@ -94,6 +94,20 @@ def test_records_that_lie_deeper_are_found(document: Any, records: str | None, p
     assert f"the records lie deeper: set `decode.records: {path}`" == caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("document", "fields"),
+    [
+        ({"columns": ["id", "n"]}, "`decode.fields: $.columns`"),
+        ({"meta": {"columns": [{"t": 1, "name": "n"}, {"t": 1, "name": "id"}]}}, "`decode.fields: $.meta.columns[*].name`"),
+        ({"columns": [{"label": "Id"}]}, "`decode.fields`, the names of the columns"),
+    ],
+)
+def test_rows_by_position_are_found_and_their_names(document: Any, fields: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read(json.dumps({**document, "data": [[1, 2.5]]}), primary_keys=["id"])
+    assert f"the records lie deeper, and are lists: set `decode.records: $.data` and {fields}" == caught.value.hint
+
+
 def test_what_is_no_list_of_such_records_is_not_proposed() -> None:
     with pytest.raises(DecodeError) as caught:
         read(json.dumps({"errors": [{"code": 1}], "of": {"id": 1}}), primary_keys=["id"])

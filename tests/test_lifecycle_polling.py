@@ -361,3 +361,20 @@ def test_outcomes_come_in_the_order_of_the_jobs() -> None:
         jobs = [it.job(), it.job()]
         assert ["running", "completed"] == [outcome.status for outcome in it.repository.poll(jobs[::-1])]
         assert isinstance(jobs[0], Job)
+
+
+def test_an_answer_whose_code_may_be_the_status_is_told_with_what_to_write() -> None:
+    (outcome,) = polled(json_reply({"progress": 30}, 202))
+    assert (
+        'where the code of the answer is the status, set `status: {extractor: "{{ polling_response.status_code }}", '
+        "mapping: {running: [202], completed: [200]}}`; else check `status.extractor`"
+    ) == outcome.error.hint
+
+
+def test_a_path_that_the_base_url_has_too_is_told_of() -> None:
+    def api(request: Request) -> Reply:
+        return json_reply({"id": "r1"}) if request.method == "POST" else json_reply({"error": "no"}, 404)
+
+    with serving(api) as server, rig(f"{server.origin}/api/v2", stream={"polling_requester": "GET /api/v2/jobs/{{ job.id }}"}) as it:
+        (outcome,) = it.repository.poll([it.job()])
+    assert "`/api/v2` stands twice in the URL" in outcome.error.hint

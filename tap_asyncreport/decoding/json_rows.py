@@ -183,7 +183,7 @@ class JsonRows:
 
     def _deeper(self, record: Record) -> str | None:
         columns = self._columns
-        names = {json_path.first_key(of.source) for of in columns.declared or ()} | set(columns.keys)
+        names = frozenset([*(json_path.first_key(of.source) for of in columns.declared or ()), *columns.keys])
         return records_hint(columns.decode.records, record, names)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from tap_asyncreport.job import Means
 from tap_asyncreport.lifecycle.rules import Step, Verdict
@@ -10,6 +12,8 @@ from tap_asyncreport.response import Response
 from tap_asyncreport.templates.suggestions import refusal
 
 _PAYLOAD = frozenset({400, 415, 422})
+_NOWHERE = frozenset({404, 405, 410})
+_TWICE = re.compile(r"((?:/[^/]+)+)\1(?:/|\Z)")
 _MEANS = {
     Means.TOO_LARGE: "lower `incremental.step`",
     Means.QUOTA_EXHAUSTED: "run again when the API's quota is renewed",
@@ -22,6 +26,12 @@ def hint_for(step: Step, verdict: Verdict, response: Response, stream: str, *, a
     means, status = verdict.means, response.status_code
     if means is Means.FAIL and verdict.rule is None and response.redirect is not None and response.redirect.elsewhere:
         return f"is `{_of(step, 'request')}` right, and is a login needed?"
+    twice = _TWICE.match(urlsplit(response.url).path) if verdict.rule is None and status in _NOWHERE else None
+    if twice is not None:
+        return (
+            f"`{twice[1]}` stands twice in the URL: a path is appended to `base_url`, so leave it out of "
+            f"`{_of(step, 'request')}`; a link of an answer is made whole by `| absolute`"
+        )
     if means is Means.FAIL:
         return _failed(step, verdict, status, stream, anonymous=anonymous)
     if means is Means.RETRY:

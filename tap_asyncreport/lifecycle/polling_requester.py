@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.config.status_words import classify, normal
@@ -43,6 +44,12 @@ class _Seen:
     answer: Answer
     response: Response
     scope: Mapping[str, Any]
+
+
+_BY_CODE = (
+    'where the code of the answer is the status, set `status: {{extractor: "{{{{ polling_response.status_code }}}}", '
+    "mapping: {{running: [{code}], completed: [200]}}}}`; else check `status.extractor`"
+)
 
 
 class PollingRequester:
@@ -280,6 +287,8 @@ class PollingRequester:
             hint = "where an empty status means that the job still runs, set `status.unknown: running`"
             return self._complaint(seen, job, f"the status at {source} is empty", hint)
         about = unusable(Step.POLLING, seen.response, self._context.stream.name) if found is None else None
+        if found is None and about is None and seen.response.status_code != HTTPStatus.OK:
+            about = _BY_CODE.format(code=seen.response.status_code)
         hint = about or missing(seen.response, "status.extractor", "status")
         return self._complaint(seen, job, message, hint)
 
