@@ -12,16 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tap_asyncreport.calling import called, meltano_name
-from tap_asyncreport.commands.choosing import unit_options
-from tap_asyncreport.commands.options import (
-    Unusable,
-    config_option,
-    load_configuration,
-    read_state,
-    state_option,
-    stream_named,
-    write_file,
-)
+from tap_asyncreport.commands.one_job import OneJob, one_job
+from tap_asyncreport.commands.options import Unusable, write_file
 from tap_asyncreport.commands.surroundings import Console
 from tap_asyncreport.job import job_name
 from tap_asyncreport.telling import Telling
@@ -49,10 +41,7 @@ EXAMPLE = 30
 
 
 @click.command("columns", help=HELP, short_help="Types for the columns, from the rows of one job.")
-@click.argument("stream", required=False)
-@config_option
-@state_option()
-@unit_options
+@one_job
 @click.option(
     "--rows", "most", type=click.IntRange(1), default=10_000, show_default=True, help="How many rows to look at."
 )
@@ -65,29 +54,18 @@ EXAMPLE = 30
     help="Put them into that YAML file, or into a new one beside it; without FILE into the configuration given.",
 )
 @click.pass_obj
-def command(
-    telling: Telling,
-    *,
-    stream: str | None,
-    configs: tuple[str, ...],
-    state_file: str | None,
-    window: str | None,
-    partitions: tuple[str, ...],
-    most: int,
-    file: str | None,
-) -> int:
+def command(telling: Telling, *, asked: OneJob, most: int, file: str | None) -> int:
     """Runs a job and prints the proposal."""
     from tap_asyncreport.commands.guessing import guess
     from tap_asyncreport.commands.rehearsal import Rehearsal
 
-    loaded = load_configuration(configs, telling)
-    file = _only_file(configs) if file == "" else file
-    chosen = stream_named(loaded, stream)
+    loaded, chosen = asked.load(telling)
+    file = _only_file(asked.configs) if file == "" else file
     console = Console(telling.redactor)
     looks = Looks(most, {dimension.name for dimension in chosen.partitions})
     aside = Console(telling.redactor, sys.stderr)
     with Rehearsal(loaded, undeclared(chosen), telling.redactor, Aside(aside)).open() as opened:
-        unit = opened.choose(read_state(state_file), window, partitions, told=aside.line)
+        unit = asked.choose(opened, aside)
         ending = opened.run(unit, looks.read)
     if ending.error is not None:
         return telling.tell(ending.error)
@@ -104,7 +82,7 @@ def command(
         aside.line(told)
     if file is not None and not wanting:
         meltano = meltano_name()
-        run = f"{called([], configs)} | TARGET" if meltano is None else f"meltano run {meltano} TARGET"
+        run = f"{called([], asked.configs)} | TARGET" if meltano is None else f"meltano run {meltano} TARGET"
         console.line(f"next: {run} reads the stream")
     return 0
 

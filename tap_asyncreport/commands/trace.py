@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tap_asyncreport.calling import called, meltano_name
-from tap_asyncreport.commands.choosing import unit_options
-from tap_asyncreport.commands.options import (
-    config_option,
-    load_configuration,
-    read_state,
-    state_option,
-    stream_named,
-)
+from tap_asyncreport.commands.one_job import OneJob, one_job
 from tap_asyncreport.commands.surroundings import Console
 from tap_asyncreport.telling import Telling
 
@@ -39,10 +32,7 @@ Examples:
 
 
 @click.command("trace", help=HELP, short_help="One job, every request and answer as it happens.")
-@click.argument("stream", required=False)
-@config_option
-@state_option()
-@unit_options
+@one_job
 @click.option(
     "--limit", type=click.IntRange(0), default=5, show_default=True, metavar="ROWS", help="How many rows to show."
 )
@@ -52,11 +42,7 @@ Examples:
 def command(
     telling: Telling,
     *,
-    stream: str | None,
-    configs: tuple[str, ...],
-    state_file: str | None,
-    window: str | None,
-    partitions: tuple[str, ...],
+    asked: OneJob,
     limit: int,
     save: str | None,
     as_curl: bool,
@@ -66,8 +52,7 @@ def command(
     from tap_asyncreport.commands.recording import Recorder, recorded
     from tap_asyncreport.commands.rehearsal import Rehearsal, Rows
 
-    loaded = load_configuration(configs, telling)
-    chosen = stream_named(loaded, stream)
+    loaded, chosen = asked.load(telling)
     console = Console(telling.redactor)
     can_end = chosen.abort_requester is not None or chosen.delete_requester is not None
     narrator = Narrator(console, chosen.name, as_curl=as_curl, can_end=can_end)
@@ -75,12 +60,11 @@ def command(
     rows = Rows(keep=limit, all_of_them=save is not None)
     rehearsal = Rehearsal(loaded, chosen, telling.redactor, narrator, observers=[recorder.add], seen=narrator.saw)
     with rehearsal.open() as opened:
-        unit = opened.choose(read_state(state_file), window, partitions, told=console.line)
-        ending = opened.run(unit, rows.read)
+        ending = opened.run(asked.choose(opened, console), rows.read)
     _print(console, ending, rows)
     if ending.error is None and rows.count and chosen.columns is None and chosen.schema_ is None:
         write = " --write" if meltano_name() is None else ""
-        console.line(f"next: {called(['columns', chosen.name], configs)}{write} proposes types for the columns")
+        console.line(f"next: {called(['columns', chosen.name], asked.configs)}{write} proposes types for the columns")
     if save is not None:
         _save(recorded(loaded, opened, ending, rows, recorder.exchanges), save, telling, console)
     return _code(telling, ending)

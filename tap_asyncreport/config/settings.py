@@ -12,7 +12,16 @@ from tap_asyncreport.config.authenticators import Authentication, TopAuthenticat
 from tap_asyncreport.config.only import Only, parts_of
 from tap_asyncreport.config.requesters import Extractor, Requester, Template
 from tap_asyncreport.config.streams import Stream
-from tap_asyncreport.config.values import ByteSize, CallRate, Duration, Model, MovingMoment, Renders, all_defaults
+from tap_asyncreport.config.values import (
+    MAY_BE_TEMPLATE,
+    ByteSize,
+    CallRate,
+    Duration,
+    Model,
+    MovingMoment,
+    Renders,
+    all_defaults,
+)
 
 
 class FoundBaseUrl(Model):
@@ -97,12 +106,12 @@ class Settings(Model):
     vars: dict[str, Any] = Field({}, description="Your own knobs.", examples=[{"region": "eu"}])
     start_date: MovingMoment | None = Field(
         None,
-        description="Default start of every stream. May be a template over `now` and `vars`.",
+        description=f"Default start of every stream. {MAY_BE_TEMPLATE}",
         examples=["2026-01-01", "{{ now | minus('90d') }}"],
     )
     end_date: MovingMoment | None = Field(
         None,
-        description="Default end of every stream. May be a template, as `start_date`.",
+        description=f"Default end of every stream. {MAY_BE_TEMPLATE}",
         examples=["2026-01-31"],
     )
     timezone: str = Field("UTC", description="Default zone of every stream.", examples=["Europe/Berlin"])

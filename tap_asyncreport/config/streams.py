@@ -22,6 +22,7 @@ from tap_asyncreport.config.requesters import (
     Template,
 )
 from tap_asyncreport.config.values import (
+    MAY_BE_TEMPLATE,
     CalendarStep,
     Duration,
     Lacks,
@@ -58,7 +59,7 @@ class Incremental(Model):
 
     start: MovingMoment | None = Field(
         None,
-        description="First instant or day; default `start_date`. May be a template over `now` and `vars`.",
+        description=f"First instant or day; default `start_date`. {MAY_BE_TEMPLATE}",
         examples=["2026-01-01", "{{ now | minus('90d') }}"],
     )
     end: MovingMoment | None = Field(

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Wi
 from tap_asyncreport.durations import Step, parse_duration, parse_step
 
 __all__ = [
+    "MAY_BE_TEMPLATE",
     "ByteSize",
     "CalendarStep",
     "CallRate",
@@ -209,6 +210,7 @@ Duration = Annotated[
 CalendarStep = Annotated[Step, *_written(parse_step, str, r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w|mo|y)\s*$|^0$", "1d")]
 ByteSize = Annotated[int, *_written(parse_size, written_size, r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]i?)?[bB]?\s*$", "4 GiB")]
 CallRate = Annotated[Rate, *_written(parse_rate, _written_rate, r"^\s*\d+(\.\d+)?\s*/\s*\S+", "60/1m")]
+MAY_BE_TEMPLATE = "May be a template over `now` and `vars`."
 Moment = Annotated[date | datetime, *_written(parse_moment, _written_moment, r"^\d{4}-\d\d-\d\d", "2026-01-01")]
 MovingMoment = Annotated[
     date | datetime | str,
