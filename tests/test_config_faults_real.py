@@ -69,6 +69,8 @@ def test_a_file_in_another_encoding_is_told_of_as_well_as_what_it_holds(codec: s
         ('authenticator: {type: bearer, token: "$API_TOKEN"}', "token: `${API_TOKEN}` is a shell's, which nothing fills in"),
         ('headers: {X-Key: "Token ${KEY:-none}"}', "headers.X-Key: `${KEY}` is a shell's, which nothing fills in"),
         ("secrets: {token: '${TOKEN}'}", "try: leave it out and set TAP_ASYNCREPORT_SECRETS_TOKEN"),
+        ("authenticator: {type: bearer, token: ${API_TOKEN}}", 'fills in variables of a shell: write "{{ secrets.api_token }}"'),
+        ("stream_defaults: {abort_requester: {request: GET /x, headers: 'Accept: */*'}}", "headers: it must be a mapping; write `name: value`"),
         ("end_date: 2025-12-31", "end_date: the end, 2025-12-31, is before the start, 2026-01-01: nothing would be read"),
         ("end_date: yesterday", "end_date: 'yesterday' is no date; write \"{{ now | minus('1d') }}\""),
         ("schedule: '@daily'", "try: leave it out: when the tap runs is for what starts it to say"),

@@ -99,6 +99,14 @@ def test_formats_and_codecs_are_told_with_everything_else(tmp_path: Path) -> Non
     ] == render(raised.value.problems).splitlines()
 
 
+def test_single_braces_in_a_url_are_remarked(tmp_path: Path) -> None:
+    path = tmp_path / "tap.yaml"
+    text = BASE.replace("{{ job.id }}", "{id}").replace("GET {{ polling_response.url }}", "GET /a/{{ polling_response.url }}")
+    path.write_text(f"{text}    creation_requester: POST /exports\n")
+    key = "streams.orders.polling_requester: `{id}` is sent as it stands"
+    assert [f"{path}:4:5: {key}; what is filled in is written {{{{ creation_response.id }}}}"] == list(remarks(load([path], environ={})))
+
+
 @pytest.mark.parametrize("form", ["epoch_ms", "'%Y-%m-%dT%H:%M:%S.%fZ'"])
 def test_milliseconds_that_an_inclusive_end_leaves_out_are_remarked(form: str, tmp_path: Path) -> None:
     """What the remark says to write ends it; an API that is asked in seconds, or with an exclusive end, is as it should be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +23,15 @@ _IN_CLEAR = (
     "TAP_ASYNCREPORT_SECRETS_TOKEN"
 )
 
+_BRACED = re.compile(r"(?<![{$])\{(\w+)\}(?!\})")
+_AS_IT_STANDS = "is sent as it stands; what is filled in is written {{{{ creation_response.{0} }}}}"
+
 
 def remarks(loaded: Loaded) -> Iterator[str]:
     """A line each: place, key, and what to write where something else was meant."""
     yield from _words(loaded)
     yield from _last_milliseconds(loaded)
+    yield from _single_braces(loaded)
     yield from _in_clear(loaded, loaded.written, ())
     yield from map(str, loaded.misspelt)
 
@@ -48,6 +53,19 @@ def _last_milliseconds(loaded: Loaded) -> Iterator[str]:
         if stream.incremental is not None and _leaves_out(stream.incremental, raw):
             key = f"streams.{stream.name}.incremental.format"
             yield f"{_placed(loaded, key)}{key}: {_MILLISECONDS}"
+
+
+def _single_braces(loaded: Loaded) -> Iterator[str]:
+    """`{id}` in a URL, as other tools and documentations of APIs write what is filled in."""
+    from tap_asyncreport.config.settings import Settings
+    from tap_asyncreport.config.shapes import Shape, texts
+
+    for written in texts(loaded.raw, (Shape(Settings),)):
+        found = _BRACED.search(written.value) if isinstance(written.value, str) else None
+        is_request = str(written.keys[-1]) == "request" or str(written.keys[-1]).endswith(("requester", "retriever"))
+        if found is not None and is_request:
+            key = loaded.sources.key(written.keys)
+            yield f"{_placed(loaded, key)}{key}: `{found[0]}` {_AS_IT_STANDS.format(found[1])}"
 
 
 def _in_clear(loaded: Loaded, value: Any, keys: Keys) -> Iterator[str]:

@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from tap_asyncreport.config.authenticators import Authentication, SessionLogin
 from tap_asyncreport.config.values import ByteSize, Duration, Model, Renders, all_defaults, kind_of
@@ -21,9 +21,18 @@ Extractor = Annotated[
     Renders.EXTRACTOR,
 ]
 
+
+def _whole_mapping(text: str) -> str:
+    """A template that gives a mapping; raises ValueError for text that cannot give one."""
+    if "{{" not in text and "{%" not in text:
+        raise ValueError("it must be a mapping; write `name: value`, each on a line of its own under it")
+    return text
+
+
 # A mapping of templates, or one template that gives the whole mapping: for names that only an answer knows.
 Templated = Annotated[
-    Annotated[dict[str, Template], Tag("mapping")] | Annotated[str, Tag("text"), Renders.TEMPLATE],
+    Annotated[dict[str, Template], Tag("mapping")]
+    | Annotated[str, AfterValidator(_whole_mapping), Tag("text"), Renders.TEMPLATE],
     Discriminator(kind_of),
 ]
 

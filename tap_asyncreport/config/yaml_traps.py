@@ -205,7 +205,10 @@ def _brackets(fault: _Fault) -> BadSyntax | None:
         end = file.start(opened) + _end(file.line(opened), 0)
         closed = file.changed(Change(end, end, close))
         return fault.told(fault.began, f"this bracket is not closed: a `{close}` is missing", None, closed)
+    shell = re.search(r"\$\{(\w+)\}", fault.line)
     hint = "a text that holds one of , : [ ] { } stands in double quotes there"
+    if shell is not None and shell.start() <= fault.column:
+        hint = f'nothing fills in variables of a shell: write "{{{{ secrets.{shell[1].lower()} }}}}"'
     return fault.told(fault.index, f"a comma or `{close}` is expected here", hint, *_whole_text(fault))
 
 
