@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -110,9 +111,16 @@ def _tell(client: socket.socket, pid: int, files: list[int]) -> NoReturn:
     for file in files:
         os.close(file)
     client.sendall(b"%d\n" % pid)
+    threading.Thread(target=_kill_when_gone, args=(client, pid), daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     client.sendall(b"%d\n" % code)
     os._exit(0)
+
+
+def _kill_when_gone(client: socket.socket, pid: int) -> None:
+    """A client that was killed is the tap that was killed."""
+    client.recv(1)
+    os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
