@@ -25,7 +25,6 @@ WRONG: dict[str, tuple[int, dict[str, Any]]] = {
     "a bookmark that cannot be read": (78, {"state": '{"bookmarks": {"clicks": {"until": "soon"}}}'}),
     "a state file that is not there": (78, {"state": None}),
     "a login that is refused": (77, {"top": {"authenticator": BEARER}, "token": Reply(401, '{"error": "bad \\u001b[31m client"}')}),
-    "a login that is down": (1, {"top": {"authenticator": {**BEARER, "token_url": "http://127.0.0.1:9/token"}}}),
 }
 
 
