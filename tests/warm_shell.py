@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -113,7 +114,8 @@ def _tell(client: socket.socket, pid: int, files: list[int]) -> NoReturn:
     client.sendall(b"%d\n" % pid)
     threading.Thread(target=_kill_when_gone, args=(client, pid), daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    client.sendall(b"%d\n" % code)
+    with suppress(BrokenPipeError):
+        client.sendall(b"%d\n" % code)
     os._exit(0)
 
 
