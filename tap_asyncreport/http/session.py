@@ -253,7 +253,7 @@ class Http:
         for name, value in call.headers:  # what a step says for itself wins over its authenticator too
             if outgoing.header(name) is not None:
                 outgoing.put_header(name, value)
-        if hop.own and outgoing.header("Cookie") is None:  # after the authenticator, whose login may set some
+        if hop.own:  # after the authenticator, whose login may set some; none beside a Cookie that is there
             cookies = get_cookie_header(self._cookies, _for_cookies(outgoing))  # type: ignore[no-untyped-call]
             if cookies:
                 outgoing.put_header("Cookie", cookies)
