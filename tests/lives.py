@@ -57,8 +57,17 @@ class Death:
     def __call__(self, process: Any) -> None:
         while not self.condition() and process.poll() is None:
             time.sleep(0.004)
-        time.sleep(self.after)
+        if self.after:
+            self._hear(process)
         process.kill()
+
+    def _hear(self, process: Any) -> None:
+        """Waits until it has told of its jobs and says nothing new, however busy the machine is."""
+        heard, now = -1, b""
+        while (heard < len(now) or b'"STATE"' not in now) and process.poll() is None:
+            heard = len(now)
+            time.sleep(self.after)
+            now = process.out.read_bytes()
 
 
 def polled(api: FakeApi, times: int, job: str = "job-1") -> Callable[[], bool]:

@@ -93,7 +93,8 @@ def run_on_terminal(
     env = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")}
     env |= {"TERM": "xterm-256color", "NO_PROXY": "127.0.0.1", **(environment or {})}
     order = {"arguments": ["--config", str(file)], "cwd": str(directory), "env": env, "changes": ""}
-    child = Child(Nursery.ours().ask(**order, out=str(directory / "stdout0"), err=os.ttyname(slave)))
+    out = directory / "stdout0"
+    child = Child(Nursery.ours().ask(**order, out=str(out), err=os.ttyname(slave)), out)
     parts: list[bytes] = []
     reader = threading.Thread(target=_read, args=(master, parts), daemon=True)
     reader.start()

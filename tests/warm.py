@@ -60,6 +60,7 @@ class Child:
     """A run under way, as far as tests handle one like a `subprocess.Popen`."""
 
     pid: int
+    out: Path
     returncode: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -98,7 +99,8 @@ class WarmProcess(Process):
         child = Child(
             Nursery.ours().ask(
                 arguments=arguments, cwd=str(self.directory), env={**environment}, out=str(out), err=str(err), changes=self.changes
-            )
+            ),
+            out,
         )
         if while_running is not None:
             threading.Thread(target=while_running, args=(child,), daemon=True).start()
