@@ -29,6 +29,7 @@ _UNSUPPORTED = {
 }
 _DEEPEST = 4
 _GZIP_FRAMED = 31
+HEAD = 64  # bytes that tell what a file is
 _KNOWN_NAME = re.compile(r"\.(csv|tsv|tab|txt|json|jsonl|ndjson|xml|xlsx|parquet)(\.gz|\.gzip|\.zip)?$", re.IGNORECASE)
 _BY_FORMAT = {
     "csv": r"\.(csv|txt|tsv|tab)", "tsv": r"\.(tsv|tab|txt|csv)", "json": r"\.json",
@@ -113,7 +114,20 @@ def members(source: Source, decode: Decode, budget: Budget | None = None) -> Ite
                 f"the file is not {decode.compression}: it begins with {stream.peek(20)!r}",
                 hint="leave `decode.compression` at `auto`",
             )
+        if decode.compression == "auto" and is_deflated(stream.peek(HEAD), source):
+            stream = ByteStream(_undeflated(iter(stream), budget), source.name)
         yield from _unpacked(stream, decode, budget, source.path.parent, _DEEPEST)
+
+
+def is_deflated(head: bytes, source: Source) -> bool:
+    """Whether a file came by `Content-Encoding: deflate`: the header says so, and its bytes do (RFC 1950)."""
+    if not head or "deflate" not in (source.content_encoding or "").lower():
+        return False
+    try:
+        zlib.decompressobj().decompress(head, 1)
+    except zlib.error:
+        return False
+    return True
 
 
 def _read(file: IO[bytes]) -> Iterator[bytes]:
@@ -162,6 +176,14 @@ def _gunzipped(blocks: Iterator[bytes], budget: Budget) -> Iterator[bytes]:
         raise TransferError("the gzip data ends in the middle: the file was cut short")
 
 
+def _undeflated(blocks: Iterator[bytes], budget: Budget) -> Iterator[bytes]:
+    inflater = zlib.decompressobj()
+    for block in blocks:
+        yield from _inflated(inflater, block, budget, "deflate")
+    if not inflater.eof:
+        raise TransferError("the deflate data ends in the middle: the file was cut short")
+
+
 def _next_gzip_member(rest: bytes, blocks: Iterator[bytes]) -> bytes:
     """What follows a gzip member, without padding: the next, or nothing; raises TransferError for anything else."""
     rest = rest.lstrip(b"\0")
@@ -172,7 +194,9 @@ def _next_gzip_member(rest: bytes, blocks: Iterator[bytes]) -> bytes:
     return rest
 
 
-def _inflated(inflater: zlib._Decompress, block: bytes, budget: Budget) -> Iterator[bytes]:
+def _inflated(
+    inflater: zlib._Decompress, block: bytes, budget: Budget, kind: str = "gzip"
+) -> Iterator[bytes]:
     try:
         while block and not inflater.eof:
             plain = inflater.decompress(block, READ_BYTES)
@@ -181,7 +205,7 @@ def _inflated(inflater: zlib._Decompress, block: bytes, budget: Budget) -> Itera
             if plain:
                 yield plain
     except zlib.error as error:
-        raise TransferError(f"the gzip data is damaged: {error}") from None
+        raise TransferError(f"the {kind} data is damaged: {error}") from None
 
 
 def _unzipped(stream: ByteStream, decode: Decode, budget: Budget, room: Path, depth: int) -> Iterator[ByteStream]:

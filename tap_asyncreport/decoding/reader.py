@@ -28,6 +28,7 @@ Scope = Mapping[str, Any]
 Pieces = Iterator[tuple[bytes, int]]
 
 _BLANK = b"\0\t\r\n "
+_UNASKED = frozenset({"br", "compress", "deflate", "zstd"})
 _ROWS = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
@@ -57,6 +58,11 @@ def _placing(file: Source) -> Iterator[None]:
         yield
     except ReportError as error:
         error.within(getattr(file, "where", Where()))
+        if isinstance(error, DecodeError) and (file.content_encoding or "").lower() in _UNASKED:
+            error.hint = (
+                f"the answer came with `Content-Encoding: {file.content_encoding}`, which is not undone: ask for "
+                "another by `download_retriever.headers: {Accept-Encoding: gzip}`"
+            )
         raise
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from tap_asyncreport.decoding.compression import GZIP, ZIP, members
+from tap_asyncreport.decoding.compression import GZIP, HEAD, ZIP, is_deflated, members
 from tap_asyncreport.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def verify(file: SpooledFile, decode: Decode) -> None:
     What cannot be unpacked at all is for the decoder to refuse, which says it better.
     """
     with file.path.open("rb") as opened:
-        magic = opened.read(4)
-    if not magic.startswith((GZIP, *ZIP)):
+        magic = opened.read(HEAD)
+    if not magic.startswith((GZIP, *ZIP)) and not is_deflated(magic, file):
         return
     try:
         for _ in contents(file, decode):
