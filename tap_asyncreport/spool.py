@@ -183,6 +183,11 @@ class Spool:
                 f"no space left for downloaded files in {where}, which holds {self.used:,} bytes of this run",
                 hint="free some space, point `spool.directory` at a larger disk, or lower `spool.max_bytes`",
             )
+        if error.errno == errno.EFBIG:
+            return SpoolError(
+                f"a downloaded file is larger than files may be in {where}",
+                hint="raise the limit of this process (`ulimit -f`) or of the file system, or ask for less in one job",
+            )
         return SpoolError(
             f"downloaded files cannot be kept in {where}: {error.strerror or error}",
             hint="point `spool.directory` at a directory that can be written",

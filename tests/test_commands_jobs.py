@@ -46,6 +46,13 @@ clicks  -          2026-01-05 to 2026-01-06  job-5  AGE        1  its rows are o
     assert 0 == said.code
 
 
+def test_where_no_status_can_be_read_the_command_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeApi(faults={("poll", "*"): Reply(500)}) as api:
+        jobs = state(tmp_path, kept("job-1", 1), kept("job-2", 2))
+        said = run(capsys, "jobs", "--config", written(tmp_path, config(api, SMALL)), "--state", jobs)
+    assert (1, 2) == (said.code, said.out.count("unknown: asking for the job's status: the API answered 500"))
+
+
 def test_jobs_of_partitions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dimension = {"name": "account", "values": ["7", "8"]}
     path = state(tmp_path, partitions=[{"context": {"account": "7"}, "jobs": [kept("job-1", 1)]}])

@@ -68,11 +68,14 @@ def command(
         if not kept:
             console.line("the state holds no job")
             return 0
-        ended = _ended(made, kept, calls) if abort else {}
-        rows = [_row(made, each, ended.get(id(each)) or _status(each, calls)) for each in kept]
+        found = [_end(each, calls) if abort else _status(each, calls) for each in kept]
+        rows = [_row(made, each, said) for each, (said, _) in zip(kept, found, strict=True)]
         console.lines(table([HEADINGS, *rows], right=(4, 5)))
         if not abort:
-            return 0
+            return 0 if any(is_known for _, is_known in found) else 1
+        for each, (_, is_done) in zip(kept, found, strict=True):
+            if is_done:
+                made.state.drop_job(each.work.name, each.partition, each.entry)
         return _after_abort(made, kept, out, console)
 
 
@@ -119,22 +122,23 @@ def _age(created_at: datetime | None, now: datetime) -> str:
     return "?" if created_at is None else duration(max(timedelta(), now - created_at).total_seconds())
 
 
-def _status(kept: Kept, calls: Interruptible) -> str:
-    """What one poll says."""
+def _status(kept: Kept, calls: Interruptible) -> tuple[str, bool]:
+    """What one poll says, and whether it says what became of the job."""
     from tap_asyncreport.job import Means
 
     if kept.entry.get("written"):
-        return "its rows are out, it is still to be deleted"
+        return "its rows are out, it is still to be deleted", True
     if kept.work.config.polling_requester is None:
-        return "unknown: the stream has no polling_requester"
+        return "unknown: the stream has no polling_requester", True
     outcomes: list[Outcome] = calls.make(lambda: kept.work.repository.poll([kept.job]), patient=False)
     outcome = outcomes[0]
     if outcome.means is Means.JOB_GONE:
-        return "gone: the API does not know it"
+        return "gone: the API does not know it", True
     if outcome.status is None:
-        return f"unknown: {_said(outcome)}"
+        return f"unknown: {_said(outcome)}", False
     word = str(outcome.word or "")
-    return str(outcome.status) if word.casefold() == outcome.status.value else f"{outcome.status} ({word})"
+    is_same = word.casefold() == outcome.status.value
+    return str(outcome.status) if is_same else f"{outcome.status} ({word})", True
 
 
 def _said(outcome: Outcome) -> str:
@@ -144,17 +148,6 @@ def _said(outcome: Outcome) -> str:
 
 
 # -- ending them
-
-
-def _ended(made: Bench, kept: list[Kept], calls: Interruptible) -> dict[int, str]:
-    """What became of each; those that are ended leave the state."""
-    found = {}
-    for each in kept:
-        said, done = _end(each, calls)
-        found[id(each)] = said
-        if done:
-            made.state.drop_job(each.work.name, each.partition, each.entry)
-    return found
 
 
 def _end(kept: Kept, calls: Interruptible) -> tuple[str, bool]:
