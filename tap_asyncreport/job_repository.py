@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.config.requesters import Range
+from tap_asyncreport.decoding.further import asks_for_one_page
 from tap_asyncreport.errors import LoginError, ReportError
 from tap_asyncreport.job import Job, JobStatus, Means, Outcome, Unit
 from tap_asyncreport.lifecycle.abort_requester import AbortRequester
@@ -28,6 +29,7 @@ from tap_asyncreport.lifecycle.polling_requester import PollingRequester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.response import Response, answered
 from tap_asyncreport.spool import Room, Spool, SpooledFile
+from tap_asyncreport.templates.further_pages import marked_in, said_in
 from tap_asyncreport.templates.text import as_text, to_json
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class JobRepository:
     ) -> None:
         context = self._context = StreamContext(settings, stream, http, templates, clock)
         self._stream = stream
+        self._told_of_more = False
         self._polling = PollingRequester(stream.polling_requester, context)
         self._creation = CreationRequester(stream.creation_requester, context, self._polling)
         self._partitions: dict[str, PartitionRequester] = {}
@@ -227,6 +230,7 @@ class JobRepository:
 
     def _after_poll(self, job: Job, outcome: Outcome) -> Outcome:
         if outcome.status is JobStatus.COMPLETED:
+            self._tell_of_more(job)
             try:
                 return replace(outcome, follow=self._creation.next_link(job))
             except ReportError as error:
@@ -234,6 +238,22 @@ class JobRepository:
         if outcome.status in (JobStatus.FAILED, JobStatus.TIMED_OUT):
             return self._with_reason(job, outcome)
         return outcome
+
+    def _tell_of_more(self, job: Job) -> None:
+        """Warns, once, of what a completed job's answer announces and nobody asks for: further targets, another job."""
+        response = job.polling_response
+        if self._told_of_more or response is None or not asks_for_one_page(self._stream):
+            return
+        said = None
+        if self._target_requester is None and self._extractor is not None:
+            said = said_in("`download_target_requester` to the request of the poll, with a `paginator`", response)
+            what = "the API lists more download targets than are read"
+        if said is None and (mark := marked_in(response)) is not None:
+            said = f"`{mark}` is true: set `creation_requester.paginator`, which makes the next job"
+            what = "the API has more rows than this job holds"
+        if said is not None:
+            self._told_of_more = True
+            logger.warning("%s: %s; %s", job.unit, what, said)
 
     def _with_reason(self, job: Job, outcome: Outcome) -> Outcome:
         """A failed job's outcome with what the API says when it is asked why."""

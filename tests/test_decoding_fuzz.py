@@ -19,7 +19,8 @@ from decoding_kit import Body, read, rows, stream
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tap_asyncreport.decoding import json_path, json_scan, schema_of
+from tap_asyncreport.decoding import json_scan, schema_of
+from tap_asyncreport.templates import json_path
 from tap_asyncreport.decoding.dialect import Dialect, Incomplete
 from tap_asyncreport.errors import DecodeError, ReportError
 

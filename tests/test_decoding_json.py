@@ -10,7 +10,8 @@ from decimal import Decimal
 import pytest
 from decoding_kit import Body, read, rows
 
-from tap_asyncreport.decoding import json_path, json_scan
+from tap_asyncreport.decoding import json_scan
+from tap_asyncreport.templates import json_path
 from tap_asyncreport.errors import DecodeError
 
 R = [{"id": "1", "n": "a"}, {"id": "2", "n": "b"}]

@@ -73,7 +73,9 @@ ERROR orders: creating the job: the API refused a fresh token (401)
   status      401
   API's words {"error": "invalid token"}
   key         authenticator (FILE)
-  try         check what the credentials of `authenticator` may do""",
+  try         check what the credentials of `authenticator` may do, and how the API wants the token:
+              `tap-asyncreport trace orders` shows what was sent, and `authenticator.header` and
+              `authenticator.prefix` change it""",
     ),
 }
 

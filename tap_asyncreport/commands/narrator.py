@@ -50,6 +50,7 @@ class Narrator:
         self._as_curl = as_curl
         self._can_end = can_end
         self._step = ""
+        self._hinted: set[str] = set()
         self._under_way: str | None = None
         self._answered: Any = None
         self._known: set[tuple[str, str, str]] = set()
@@ -111,6 +112,9 @@ class Narrator:
             self._row("warning", summary(event.error) if event.error is not None else f"{job} may be left")
         elif event.kind in (JobEventKind.DELAYED, JobEventKind.BUSY, JobEventKind.RETRYING) and event.error is not None:
             self._row("again", summary(event.error))
+            if event.error.hint and event.error.message not in self._hinted:
+                self._hinted.add(event.error.message)
+                self._row("try", event.error.hint)
 
     def waiting(self, seconds: float) -> None:
         """Nothing happens for a while."""

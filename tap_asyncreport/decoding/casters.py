@@ -11,11 +11,11 @@ import msgspec
 
 from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.fields import Field
-from tap_asyncreport.decoding.json_path import Step, look
 from tap_asyncreport.decoding.json_text import Constant, Number
 from tap_asyncreport.decoding.rules import rule_check
 from tap_asyncreport.decoding.source import Misfit, Observed, misfit
 from tap_asyncreport.decoding.values import NUMERIC, NonFinite, text_reader
+from tap_asyncreport.templates.json_path import Step, look
 
 Texts = Sequence[str | None]
 Place = Callable[[int], str]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any
 
-from tap_asyncreport.decoding import json_path, json_text
+from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.casters import Caster
 from tap_asyncreport.decoding.fields import Field, undeclared
 from tap_asyncreport.decoding.further import records_hint
@@ -19,6 +19,7 @@ from tap_asyncreport.decoding.setup import Setup
 from tap_asyncreport.decoding.shaping import Shaper
 from tap_asyncreport.decoding.source import shown
 from tap_asyncreport.errors import DecodeError, excerpt
+from tap_asyncreport.templates import json_path
 
 Record = dict[str, Any]
 

@@ -10,10 +10,10 @@ import msgspec
 
 from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.further import LONGEST, Listen
-from tap_asyncreport.decoding.json_path import Step, Wild
 from tap_asyncreport.decoding.source import LARGEST_RECORD
 from tap_asyncreport.errors import DecodeError, excerpt, piece
 from tap_asyncreport.templates.further_pages import may_say_more
+from tap_asyncreport.templates.json_path import Step, Wild
 
 BLOCK_BYTES = 256 * 1024
 _SMALL_LIST = 32 * 1024

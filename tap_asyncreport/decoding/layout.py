@@ -9,12 +9,13 @@ from typing import Any
 
 from tap_asyncreport.config.nearest import nearest
 from tap_asyncreport.config.streams import Stream
-from tap_asyncreport.decoding import json_path, json_text
+from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.casters import Caster, InnerCaster
 from tap_asyncreport.decoding.dialect import other_delimiter
 from tap_asyncreport.decoding.fields import Field, declared_fields, undeclared
 from tap_asyncreport.decoding.source import Misfit, Observed, misfit
 from tap_asyncreport.errors import DecodeError, excerpt
+from tap_asyncreport.templates import json_path
 
 _SHOWN = 5  # columns of a table that are named
 

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Protocol
 
-from tap_asyncreport.decoding import json_path
 from tap_asyncreport.decoding.compression import ByteStream
 from tap_asyncreport.decoding.detect import beginning, format_of
 from tap_asyncreport.decoding.dialect import Dialect
-from tap_asyncreport.decoding.json_path import Step
 from tap_asyncreport.decoding.layout import Given
 from tap_asyncreport.decoding.records import RecordsPart, json_part
 from tap_asyncreport.decoding.setup import Scope, Setup
 from tap_asyncreport.decoding.source import Source
 from tap_asyncreport.decoding.tables import TablePart
 from tap_asyncreport.decoding.text import texts
+from tap_asyncreport.templates import json_path
+from tap_asyncreport.templates.json_path import Step
 
 
 class Part(Protocol):

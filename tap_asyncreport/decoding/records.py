@@ -8,16 +8,17 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from tap_asyncreport.decoding import json_path, json_text
+from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.fields import Field
 from tap_asyncreport.decoding.json_lines import line_blocks
-from tap_asyncreport.decoding.json_path import Step
 from tap_asyncreport.decoding.json_rows import JsonRows, finder, parsed
 from tap_asyncreport.decoding.json_scan import Block, json_blocks
 from tap_asyncreport.decoding.layout import Given
 from tap_asyncreport.decoding.setup import Scope, Setup, names_in
 from tap_asyncreport.decoding.shaping import Shaper, shaper
 from tap_asyncreport.errors import DecodeError, excerpt
+from tap_asyncreport.templates import json_path
+from tap_asyncreport.templates.json_path import Step
 
 _VALUES_AT_ONCE = 1000
 

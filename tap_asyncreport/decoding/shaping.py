@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tap_asyncreport.config.decoding import Decode, Explode
-from tap_asyncreport.decoding import json_path, json_text
-from tap_asyncreport.decoding.json_path import Step
+from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.json_text import Number
 from tap_asyncreport.errors import DecodeError, excerpt
+from tap_asyncreport.templates import json_path
+from tap_asyncreport.templates.json_path import Step
 
 Shaper = Callable[[Any, str], Iterator[Any]]
 
@@ -83,7 +84,7 @@ def _named(row: list[Any], names: Sequence[str], decode: Decode, place: str) -> 
 
 def _exploder(explode: Explode) -> Shaper:
     steps = json_path.steps_of(explode.path)
-    if not steps or any(isinstance(step, json_path.Wild) for step in steps):
+    if steps is None or not json_path.leads_to_one(explode.path):
         raise DecodeError(
             f"`decode.explode.path` is {explode.path!r}, and only keys and positions are possible there",
             hint="for example $.timeseries, or $.id_data[0].metrics",

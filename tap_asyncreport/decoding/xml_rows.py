@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tap_asyncreport.decoding.json_path import Step
 from tap_asyncreport.decoding.source import LARGEST_RECORD
 from tap_asyncreport.errors import DecodeError
+from tap_asyncreport.templates.json_path import Step
 
 _DECLARED = re.compile(r"<\?xml[^>]*?\bencoding\s*=\s*[\"']([A-Za-z][\w.:-]*)")
 _ERROR_ROOTS = {"error", "errors", "errorresponse", "fault", "exception", "html"}

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,10 @@ _BY_CODE = (
     'where the code of the answer is the status, set `status: {{extractor: "{{{{ polling_response.status_code }}}}", '
     "mapping: {{running: [{code}], completed: [200]}}}}`; else check `status.extractor`"
 )
+_NO_WORD = (
+    "; where the API has no word for it, let a template say it, such as "
+    "`{{ 'completed' if polling_response.KEY else 'running' }}`"
+)
 
 
 class PollingRequester:
@@ -74,12 +78,18 @@ class PollingRequester:
 
     def can_ask(self, job: Job) -> bool:
         """Whether all that a poll says of the job is known."""
-        scope = {**self._context.scope(job), "jobs": [job_view(job)]}
-        return self.requester is None or self.requester.renders(scope)
+        if self.requester is None:
+            return True
+        scope, named = self._known(job), self._known(replace(job, id="known"))
+        return self.requester.renders(scope) and not (job.id is None and self.requester.loses(scope, named))
+
+    def _known(self, job: Job) -> dict[str, Any]:
+        return {**self._context.scope(job), "jobs": [job_view(job)]}
 
     def needs_id(self, job: Job) -> bool:
         """Whether a poll cannot do without the id that the job has not."""
-        named = self.requester is not None and ("job", "id") in self.requester.paths()
+        asked = self.requester
+        named = asked is not None and (("job", "id") in asked.paths() or asked.uses("jobs"))
         return named and job.id is None and not self.can_ask(job)
 
     def names_id(self, source: str) -> bool:
@@ -290,6 +300,8 @@ class PollingRequester:
         if found is None and about is None and seen.response.status_code != HTTPStatus.OK:
             about = _BY_CODE.format(code=seen.response.status_code)
         hint = about or missing(seen.response, "status.extractor", "status")
+        if found is None and about is None and seen.response.body is not None:
+            hint += _NO_WORD
         return self._complaint(seen, job, message, hint)
 
     def _warn(self, word: str) -> None:

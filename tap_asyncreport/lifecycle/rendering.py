@@ -42,6 +42,15 @@ class Body:
         return (None if value is None else as_text(value).encode()), None
 
 
+def nulls(value: Any, path: tuple[str | int, ...] = ()) -> set[tuple[str | int, ...]]:
+    """Where a rendered value is null, as paths into it."""
+    if isinstance(value, Mapping):
+        return {at for key, part in value.items() for at in nulls(part, (*path, key))}
+    if isinstance(value, list):
+        return {at for key, part in enumerate(value) for at in nulls(part, (*path, key))}
+    return {path} if value is None else set()
+
+
 def _with(value: Any, path: str, cursor: Any) -> Any:
     try:
         return put_json(value, path, cursor)

@@ -17,7 +17,7 @@ from tap_asyncreport.http.rules import CompiledRule, parse_codes
 from tap_asyncreport.job import Means, Outcome
 from tap_asyncreport.lifecycle.hints import expired_link, hint_for, patience, unusable
 from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes
-from tap_asyncreport.lifecycle.rendering import Body
+from tap_asyncreport.lifecycle.rendering import Body, nulls
 from tap_asyncreport.lifecycle.rules import Step, Verdict, classify
 from tap_asyncreport.response import Response, answered
 from tap_asyncreport.templates.lookup import kind_of
@@ -134,6 +134,15 @@ class Requester:
         except ReportError:
             return False
         return True
+
+    def loses(self, scope: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+        """Whether a parameter, a header or a part of the body is null that would not be if more were known."""
+        parts = [part for part in (self._params, self._headers, self.body.template) if part is not None]
+        fuller = {**scope, **known}
+        try:
+            return any(nulls(part.told_to_nobody(scope)) - nulls(part.told_to_nobody(fuller)) for part in parts)
+        except ReportError:
+            return False
 
     def paths(self) -> Iterator[tuple[str, ...]]:
         """The names that the request's templates use, as paths from the top."""
@@ -321,7 +330,11 @@ class Requester:
             hint = f"set `authenticator`, or `{self.step}.authenticator: inherit` for another origin"
         elif refreshed:
             message = f"{DOING[self.step]}: the API refused a fresh token ({code})"
-            hint = "check what the credentials of `authenticator` may do"
+            hint = (
+                "check what the credentials of `authenticator` may do, and how the API wants the token: "
+                f"`tap-asyncreport trace {self._context.stream.name}` shows what was sent, and `authenticator.header` "
+                "and `authenticator.prefix` change it"
+            )
         else:
             message = f"{DOING[self.step]}: the API refused the credentials ({code})"
             hint = "check `authenticator` and `secrets`"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tap_asyncreport.templates.lookup import spelt
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _NEXT_LINK = re.compile(r"""<[^>]*>[^,<]*;\s*rel\s*=\s*"?next\b""", re.IGNORECASE)
 _LINKED = "{{ response.headers.link.split('<')[1].split('>')[0] }}"
+_DEEPEST = 3
 _NO_MORE = ("", "0", "false")
 _MARKS = re.compile(r"[^a-z]")
 _MORE = frozenset({
@@ -59,6 +60,29 @@ def said_in(setting: str, response: Response) -> str | None:
     body = response.body if isinstance(response.body, Mapping) else {}
     found = (said_at(setting, "$", str(key), value) for key, value in body.items())
     return next(filter(None, found), None) or linked(setting, response.headers)
+
+
+def marked_in(response: Response) -> str | None:
+    """Where a job's answer says, by a mark that is true, that there is more than this job read; None where it does not.
+
+    A mark beside a list of objects speaks of that list, and is none of the job's.
+    """
+    return next(_marks(response.body, "$"), None)
+
+
+def _marks(value: Any, path: str, depth: int = 0) -> Iterator[str]:
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, list) and len(value) == 1:
+        yield from _marks(value[0], f"{path}[0]", depth + 1)
+    if not isinstance(value, Mapping):
+        return
+    lists = any(isinstance(part, list) and part and isinstance(part[0], Mapping) for part in value.values())
+    for key, part in value.items():
+        here = path + spelt([str(key)])
+        if part is True and _plain(str(key)) in _MORE and not lists:
+            yield here
+        yield from _marks(part, here, depth + 1)
 
 
 def _plain(key: str) -> str:

@@ -168,6 +168,10 @@ class Template:
         """The names that it gives itself."""
         return self._names.assigned
 
+    def told_to_nobody(self, scope: Scope) -> Any:
+        """The rendered value, of which whoever watches renderings hears nothing."""
+        return Template.render(self, scope)
+
     def render(self, scope: Scope) -> Any:
         """Its value: a single `{{ expression }}` keeps its type, any other text stays text; raises TemplateError."""
         return self._render(scope)

@@ -16,7 +16,9 @@ from tap_asyncreport.config.status_words import in_two_classes
 from tap_asyncreport.config.streams import Incremental, Partition, Stream
 from tap_asyncreport.config.values import parse_moving_moment
 from tap_asyncreport.errors import Problem
-from tap_asyncreport.templates import is_template
+from tap_asyncreport.templates import is_template, json_path
+
+_SIMPLE_ONLY = "a JSONPath of keys and positions only is possible here, such as leads to one value"
 
 
 def stream_problems(draft: Draft) -> Iterator[Problem]:
@@ -215,6 +217,10 @@ def _decoding(draft: Draft, stream: StreamDraft) -> Iterator[Problem]:
             )
     for column, text in decode.skip_rows_where.items():
         yield from pattern(draft, (*keys, "skip_rows_where", column), text)
+        if column.startswith("$") and json_path.steps_of(column) is None:
+            yield draft.teller.at((*keys, "skip_rows_where", column), _SIMPLE_ONLY, "for example $.kind, or a column")
+    if decode.explode is not None and not json_path.leads_to_one(decode.explode.path):
+        yield draft.teller.at((*keys, "explode", "path"), _SIMPLE_ONLY, "for example $.timeseries, or $.days[0].rows")
     if decode.stop_at is not None:
         yield from pattern(draft, (*keys, "stop_at"), decode.stop_at)
     if decode.header == "none" and decode.fields is None and decode.format in ("auto", "csv", "tsv", "xlsx"):

@@ -40,6 +40,12 @@ def steps_of(path: str) -> list[Step] | None:
     return steps
 
 
+def leads_to_one(path: str) -> bool:
+    """Whether the path is one of keys and positions, which leads from a record to one value in it."""
+    steps = steps_of(path)
+    return bool(steps) and not any(isinstance(step, Wild) for step in steps or ())
+
+
 def first_key(source: str) -> str:
     """The column of a file that a `source` looks at: its name, or the first key of its path."""
     if not source.startswith("$"):
