@@ -72,6 +72,7 @@ def test_formats_of_windows(text: str) -> None:
         ("DD/MM/YYYY", "'DD/MM/YYYY' is no format; write %d/%m/%Y"),
         ("iso", "'iso' is no format; write epoch, epoch_ms or a strptime pattern such as %d/%m/%Y"),
         ("%Q", "'%Q' is no strptime pattern: 'Q' is a bad directive in format '%Q'"),
+        ("%d/%m", "'%d/%m' is no strptime pattern of a date: without %Y or %y each would be in 1900"),
         ("%d %d", "'%d %d' is no strptime pattern: a field stands in it twice"),
     ],
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from datetime import datetime
 
 WORDS = ("date", "iso", "epoch", "epoch_ms")
 EPOCHS = ("epoch", "epoch_ms")
+_YEAR = re.compile(r"%[YyGcx]")
 _FIELD = re.compile(r"%[-_0^#]?[EO]?(.?)", re.DOTALL)
 _FIELDS = frozenset("aAbBcCdDeFfgGhHIjklmMnpPrRsStTuUVwWxXyYzZ+%")
 # YYYY-MM-DD and the like, as spreadsheets, Java and moment.js write it
@@ -37,12 +39,15 @@ def column_format(text: str) -> str:
         known = as_pattern(text) or f"{', '.join(EPOCHS)} or a strptime pattern such as %d/%m/%Y"
         raise ValueError(f"{text!r} is no format; write {known}")
     try:
-        datetime.strptime("", text)  # noqa: DTZ007
+        with warnings.catch_warnings(action="ignore"):  # of a day without a year, which is told of below
+            datetime.strptime("", text)  # noqa: DTZ007
     except ValueError as error:
         if "bad directive" in str(error) or "stray" in str(error):
             raise ValueError(f"{text!r} is no strptime pattern: {error}") from None
     except re.error:
         raise ValueError(f"{text!r} is no strptime pattern: a field stands in it twice") from None
+    if not _YEAR.search(text):
+        raise ValueError(f"{text!r} is no strptime pattern of a date: without %Y or %y each would be in 1900")
     return text
 
 
