@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
@@ -58,7 +59,7 @@ class StreamRun:
             self.config,
             run.templates,
             schema=stream.effective_schema,
-            selected=stream.selects,
+            selected=lambda column: column in self.collected or stream.selects(column),
             unknown_columns=self.config.unknown_columns or settings.unknown_columns,
             key_columns=stream.key_columns,
         )
@@ -241,6 +242,15 @@ class StreamRun:
                     self.run.state.know(child.name, dimension.name, new)
         self._handed_on = {key: len(values) for key, values in self.collected.items()}
 
+    @cached_property
+    def unasked(self) -> list[str]:
+        """The columns that are read for the sake of other streams only: the catalog deselects them."""
+        return [
+            column
+            for column in self.collected
+            if not self.stream.selects(column) and column not in self.stream.key_columns
+        ]
+
     def collect(self, record: Mapping[str, Any]) -> None:
         """Remembers what other streams are partitioned by."""
         for column, values in self.collected.items():
@@ -297,6 +307,8 @@ class Writing:
         files, scope, expected = self._source()
         for record in self._work.reader.rows(files, scope, expect_rows=expected):
             self._work.collect(record)
+            for column in self._work.unasked:
+                record.pop(column, None)
             yield record
 
     def count(self, rows: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_api import FakeApi, FakeJob, Reply, json_reply
 from frozen import Ended, Frozen, frozen  # noqa: F401
+from process import Process
 from wire import Request
 
 pytestmark = pytest.mark.promise(24)
@@ -111,6 +112,34 @@ def accounts(values: Sequence[Any]) -> Callable[[FakeJob], str]:
 
 
 OF_RECORDS = [{"name": "account", "stream": "accounts", "key": "id"}]
+
+
+@pytest.mark.promise(21)
+@pytest.mark.parametrize("columns", [{"id": "string", "n": "string"}, None])
+@pytest.mark.parametrize("maps", [{}, {"accounts": {"__key_properties__": []}}])
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_partitions_another_stream_is_read_though_the_catalog_deselects_it(
+    tap: Process, whole: bool, maps: dict[str, Any], columns: dict[str, str] | None
+) -> None:
+    """Be it the whole stream or the column that is not to be emitted: the other stream loses no partition."""
+    streams = [stream("clicks", OF_RECORDS), stream("accounts", incremental=None, primary_keys=None, columns=columns)]
+    schema = {"type": "object", "properties": {name: {"type": ["string", "null"]} for name in columns or ()}}
+
+    def rows(job: FakeJob) -> str:
+        return "id,n\n7,x\n8,y\n" if job.spec["stream"] == "accounts" else f"id\n{job.spec['p_account']}\n"
+
+    with FakeApi(["DONE"], rows=rows) as api:
+        settings = config(api, *streams, end_date="2026-01-01", stream_maps=maps)
+        metadata = [{"breadcrumb": [] if whole else ["properties", "id"], "metadata": {"selected": False}}]
+        entries = [
+            {"tap_stream_id": "clicks", "stream": "clicks", "schema": {"type": "object", "properties": {}}},
+            {"tap_stream_id": "accounts", "stream": "accounts", "schema": schema, "metadata": metadata},
+        ]
+        run = tap.run(settings, catalog={"streams": entries})
+
+    assert 0 == run.exit_code, run.stderr
+    assert ["7", "8"] == sorted(row["id"] for row in run.records("clicks"))
+    assert ([] if whole else [{"n": "x"}, {"n": "y"}]) == run.records("accounts")
 
 
 @pytest.mark.parametrize("selected", [("accounts", "clicks"), ("clicks",)])

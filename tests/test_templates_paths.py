@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -196,6 +197,20 @@ def test_a_path_made_of_values_does_not_show_them(templates: Templates) -> None:
     with pytest.raises(TemplateError) as raised:
         extractor.first({}, SCOPE)
     assert "`$.a[{{ secrets.token }}`: what it renders to is not a JSONPath" == raised.value.message
+
+
+@pytest.mark.promise(19)
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [("> 0", ["2.50", "0.1"]), ("== 2.5", ["2.50"]), ("== 0.1", ["0.1"]), (">= 2", ["2.50"]), ("< 0", ["-1.5"]), ("!= 0.1", ["2.50", "-1.5"]), ("<= -1.5", ["-1.5"])],
+)  # fmt: skip
+def test_filters_compare_numbers_that_keep_every_digit(condition: str, found: list[str]) -> None:
+    rows = [{"a": Decimal(text), "deep": [Decimal("1.10")]} for text in ("2.50", "0.1", "-1.5")]
+
+    matched = compile_path(f"$.d[?(@.a {condition})]")({"d": rows})
+
+    assert [(text, "1.10") for text in found] == [(str(row["a"]), str(row["deep"][0])) for row in matched]
+    assert {Decimal} == {type(row["a"]) for row in matched}
 
 
 PATHS = st.lists(

@@ -205,14 +205,14 @@ def finder(of: Field, complex_path: Callable[[str], Callable[[Any], Any]]) -> Ca
     return lambda record: next(json_path.look(record, steps), _MISSING)
 
 
-def parsed(block: Block) -> Iterator[tuple[str, Any]]:
+def parsed(block: Block, read: Callable[[str], Any] = json_text.parse) -> Iterator[tuple[str, Any]]:
     """Each record of a block with its place."""
     for number, text in enumerate(block.items, block.first):
         if block.data is not None and not text.strip():
             continue
         place = f"{block.unit} {number}"
         try:
-            yield place, json_text.parse(text.decode().strip())
+            yield place, read(text.decode().strip())
         except (ValueError, RecursionError) as error:
             raise DecodeError(
                 f"{place}: not JSON ({error})",

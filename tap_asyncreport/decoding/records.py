@@ -21,6 +21,8 @@ from tap_asyncreport.templates import json_path
 from tap_asyncreport.templates.json_path import Step
 
 _VALUES_AT_ONCE = 1000
+_WHOLE_LINES = ("$", "$[*]")
+_PLAIN = json.JSONDecoder(parse_float=Decimal)
 
 Values = Iterable[tuple[str, Any]]
 
@@ -89,10 +91,13 @@ def json_part(setup: Setup, texts: Iterator[str], kind: str, scope: Scope, head:
     if names == []:
         text = "".join(texts)
         names, texts = _names_in_document(setup, text, scope), iter([text])
-    if kind == "jsonl":
-        return RecordsPart(setup, line_blocks(texts), (), names, scope, head=head)
     path = setup.records_path(scope) or "$"
     steps = json_path.steps_of(path)
+    if kind == "jsonl":
+        blocks = line_blocks(texts)
+        if path in _WHOLE_LINES:
+            return RecordsPart(setup, blocks, (), names, scope, head=head)
+        return RecordsPart(setup, None, _in_lines(setup, blocks, path, scope, names), names, scope, head=head)
     if steps is None:
         found = _extracted(setup, texts, path, scope, by_position=names is not None)
         return RecordsPart(setup, None, found, names, scope, head=head)
@@ -124,12 +129,11 @@ def _quoting(blocks: Iterator[Block], head: str) -> Iterator[Block]:
 
 
 def _documents(text: str) -> Iterator[Any]:
-    decoder = json.JSONDecoder(parse_float=Decimal)
     at = 0
     while rest := text[at:].lstrip():
         at = len(text) - len(rest)
         try:
-            document, at = decoder.raw_decode(text, at)
+            document, at = _PLAIN.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             raise DecodeError(f"not JSON: {error}", excerpt=excerpt(text[at:])) from None
         yield document
@@ -142,16 +146,58 @@ def _extracted(setup: Setup, texts: Iterator[str], path: str, scope: Scope, *, b
     for document in _documents("".join(texts)):
         found = extractor.all(document, scope)
         if not found:
-            raise DecodeError(
-                f"`decode.records` finds nothing at {path}",
-                excerpt=excerpt(json.dumps(document, default=str)),
-                hint="an error page? else see `decode.records`",
-            )
-        for value in found:
-            holds = isinstance(value, list) and (not by_position or isinstance(next(iter(value), []), list))
-            for record in value if holds else (value,):
-                number += 1
-                yield f"record {number}", json_text.exact(record)
+            raise _nothing_at(path, excerpt(json.dumps(document, default=str)))
+        for record in _spread(found, by_position=by_position):
+            number += 1
+            yield f"record {number}", json_text.exact(record)
+
+
+def _in_lines(setup: Setup, blocks: Iterator[Block], path: str, scope: Scope, names: list[str] | None) -> Values:
+    """The records at a path into each line."""
+    steps = json_path.steps_of(path)
+    found = _picked(setup, blocks, path, scope) if steps is None else _looked(blocks, path, steps)
+    for place, values in found:
+        for record in _spread(values, by_position=names is not None):
+            yield place, record
+
+
+def _picked(setup: Setup, blocks: Iterator[Block], path: str, scope: Scope) -> Iterator[tuple[str, list[Any]]]:
+    """What a path of the full grammar finds in each line, which may be nothing in some, not in all."""
+    extractor = setup.extractor(path, "decode.records")
+    found_any = False
+    for block in blocks:
+        for place, line in parsed(block, _PLAIN.decode):
+            found = extractor.all(line, scope)
+            found_any = found_any or bool(found)
+            yield place, [json_text.exact(value) for value in found]
+    if not found_any:
+        raise _nothing_at(path, None)
+
+
+def _looked(blocks: Iterator[Block], path: str, steps: Sequence[Step]) -> Iterator[tuple[str, list[Any]]]:
+    """What a simple path finds in each line; raises DecodeError where the line lacks what the path leads through."""
+    wild = next((number for number, step in enumerate(steps) if isinstance(step, json_path.Wild)), len(steps))
+    for block in blocks:
+        for place, line in parsed(block):
+            found = list(json_path.look(line, steps[:wild]))
+            if not found or (wild < len(steps) and not isinstance(found[0], dict | list | None)):
+                raise _nothing_at(path, excerpt(json_text.write(line, lambda _: None)), f"{place}: ")
+            yield place, [value for value in json_path.look(line, steps) if value is not None]
+
+
+def _spread(found: Iterable[Any], *, by_position: bool) -> Iterator[Any]:
+    """The records that were found, one by one, and those of lists of records."""
+    for value in found:
+        holds = isinstance(value, list) and (not by_position or isinstance(next(iter(value), []), list))
+        yield from value if holds else (value,)
+
+
+def _nothing_at(path: str, seen: str | None, place: str = "") -> DecodeError:
+    return DecodeError(
+        f"{place}`decode.records` finds nothing at {path}",
+        excerpt=seen,
+        hint="an error page? else see `decode.records`",
+    )
 
 
 def _names_in_document(setup: Setup, text: str, scope: Scope) -> list[str]:

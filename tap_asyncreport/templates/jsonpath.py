@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 _NAME = r"(?!(?:where|wherenot|true|false|null)(?![\w-]))[A-Za-z_][A-Za-z0-9_-]*"
@@ -69,7 +70,36 @@ def _parsed(path: str) -> Find:
     def find(value: Any) -> list[Any]:
         return [match.value for match in parsed.find(value)]
 
-    return find
+    def compare(value: Any) -> list[Any]:
+        return [_exact(found) for found in find(_comparable(value))]
+
+    return compare if "?" in path else find
+
+
+class _Compared(float):
+    """A decimal as filters compare numbers, which know no Decimal; it keeps what it was."""
+
+    exact: Decimal
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        number = _Compared(value)
+        number.exact = value
+        return number
+    return _each(value, _comparable)
+
+
+def _exact(value: Any) -> Any:
+    return value.exact if isinstance(value, _Compared) else _each(value, _exact)
+
+
+def _each(value: Any, change: Callable[[Any], Any]) -> Any:
+    if type(value) is dict:
+        return {key: change(part) for key, part in value.items()}
+    if type(value) is list:
+        return [change(part) for part in value]
+    return value
 
 
 def _fault(path: str, said: str) -> str:
