@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from orchestra import Stage, add, after, answer, busy, completed, days, failed, ok, retry, running, unit
 
@@ -176,6 +178,28 @@ def test_a_quota_starts_nothing_more_of_the_stream_and_lets_live_jobs_finish() -
     assert stage.lane_error() is stage.orchestrator.streams["orders"].quota
     assert {} == stage.kept.jobs
     assert 1 == stage.kinds().count("warning")
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("deletes", [True, False])
+def test_the_last_of_a_quota_goes_to_the_windows_that_are_written_first(deletes: bool) -> None:
+    """Though calls overtake each other: what was made is finished, and nothing made has to wait for the next run."""
+    left = [ok(), ok()]
+
+    def create(name: str) -> Any:
+        return after(0.5 / int(name), left.pop() if left else answer(Means.QUOTA_EXHAUSTED))
+
+    stage = Stage(days(1, 4), limit=4, deletes=deletes, in_turn=True, usual={"create": create}).play()
+
+    assert ["1", "2"] == written(stage)
+    assert {} == stage.kept.jobs
+    assert ["0 create 1", "0.5 create 2", "0.75 create 3"] == stage.calls("create")
+
+
+def test_a_creation_that_takes_long_holds_those_behind_it_for_a_while_only() -> None:
+    stage = Stage(days(1, 3), in_turn=True, usual={"create": lambda name: after(30.0 if name == "2" else 0.1, ok())})
+
+    assert ["0 create 1", "0.1 create 2", "1.1 create 3"] == stage.play().calls("create")
 
 
 @pytest.mark.promise(7)

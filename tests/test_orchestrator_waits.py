@@ -342,6 +342,7 @@ def test_the_budget_of_a_stream_is_what_its_configuration_says() -> None:
                     "download_retriever": "GET /files/1",
                 },
                 {
+                    "responses": [{"status": 403, "means": "quota_exhausted"}],
                     "name": "full",
                     "creation_requester": [
                         {"name": "one", "request": "POST /a"},
@@ -375,6 +376,7 @@ def test_the_budget_of_a_stream_is_what_its_configuration_says() -> None:
             download=Tries(3),
             aborts=True,
             deletes=True,
+            in_turn=True,
             abort=Tries(5),
             keep_on_timeout=False,
             keep_on_exit=False,

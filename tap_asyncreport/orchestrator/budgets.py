@@ -50,6 +50,8 @@ class Tries:
 class Budget:
     """Limits, waits and tries of one stream's jobs.
 
+    Creations of one partition go out one after the other, `in_turn`, where their number is limited by a quota.
+
     Where nothing `polls`, it is the download that says `not_ready`: then `timeout` and the poll waits bound that, and
     it counts as a try only where `retry.max_tries` is given.
     """
@@ -72,6 +74,7 @@ class Budget:
     download: Tries = Tries(10)
     aborts: bool = False
     deletes: bool = False
+    in_turn: bool = False
     abort: Tries = Tries(2)
     delete: Tries = Tries(2)
     polls: bool = True
@@ -116,6 +119,11 @@ def _retry(requester: Requester | Sequence[Requester] | None) -> Retry | None:
     return None if requester is None else requester.retry
 
 
+def _knows_a_quota(stream: Stream) -> bool:
+    rules = [*stream.responses, *(rule for step in stream.creation_requester for rule in step.responses)]
+    return any(rule.means == "quota_exhausted" for rule in rules)
+
+
 def budget_of(stream: Stream, settings: Settings) -> Budget:
     """The stream's budget as configured."""
     jobs = stream.jobs
@@ -141,6 +149,7 @@ def budget_of(stream: Stream, settings: Settings) -> Budget:
         download=_tries(stream.download_retriever.retry, 10, "download_retriever.retry.max_tries"),
         aborts=stream.abort_requester is not None,
         deletes=stream.delete_requester is not None,
+        in_turn=_knows_a_quota(stream),
         abort=_tries(_retry(stream.abort_requester), 2),
         delete=_tries(_retry(stream.delete_requester), 2),
         polls=stream.polling_requester is not None,

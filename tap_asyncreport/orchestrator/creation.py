@@ -28,7 +28,7 @@ class Creation(Fetching):
             if not self._startable:
                 break
             task = self._startable[0][2]
-            if task.phase is Phase.QUEUED and (not self._has_place(task) or self._head_goes_first(task, now)):
+            if task.phase is Phase.QUEUED and (not self._has_place(task) or self._another_goes_first(task, now)):
                 break
             heapq.heappop(self._startable)
             if task.phase is not Phase.QUEUED:
@@ -78,16 +78,22 @@ class Creation(Fetching):
             return False
         return self._is_next(task) or not (self._is_full_for(task) or self._is_ahead(task))
 
-    def _head_goes_first(self, task: Task, now: float) -> bool:
-        """Whether the next window to be written asks for a place just now, which this one could take from it.
+    def _another_goes_first(self, task: Task, now: float) -> bool:
+        """Whether a window that is written earlier asks for a place just now, which this one could take from it.
 
-        Calls overtake each other on their way, and an API that counts jobs until they are deleted would then be full of
-        some that are deleted only after the one that it refuses.
+        Calls overtake each other on their way. An API that counts jobs until they are deleted would then be full of
+        some that are deleted only after the one that it refuses; where a quota ends, the last of it would go to
+        windows whose rows have to wait for those that got none.
         """
-        head = task.lane.head
-        if head is None or head is task or head.phase is not Phase.CREATING or not task.budget.deletes:
-            return False
-        return now < head.asked_at + HEAD_START
+        head = task.lane.head if task.budget.deletes else None
+        before = task.before if task.budget.in_turn else None
+        return any(
+            other is not None
+            and other is not task
+            and other.phase is Phase.CREATING
+            and now < other.asked_at + HEAD_START
+            for other in (head, before)
+        )
 
     def _may_go(self, task: Task, now: float) -> bool:
         """Takes a slot for the task, or puts it where it waits for what it lacks."""
@@ -117,7 +123,7 @@ class Creation(Fetching):
     def _creation_call(self, task: Task, now: float) -> Command:
         self._let_through(task)
         task.phase, task.asked_at = Phase.CREATING, now
-        if task is task.lane.head and (task.after is not None or task.lane.left):
+        if (task is task.lane.head or task.budget.in_turn) and (task.after is not None or task.lane.left):
             self.agenda.put(now + HEAD_START, task)
         task.job = task.job or Job(task.unit, task.attempt)
         task.first_try_at = now if task.first_try_at is None else task.first_try_at
