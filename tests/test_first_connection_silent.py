@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commanding import run, written
+from decoding_kit import read
 from rig import rig, serving
 
+from tap_asyncreport.errors import DecodeError
 from tap_asyncreport.job import Job, Means, Unit
 from wire import Reply, Request, json_reply
 
@@ -138,3 +141,83 @@ def test_a_path_that_decoding_cannot_follow_is_told_before_a_job_is_made(
     said = run(capsys, "check", "--offline", "--config", written(tmp_path, config))
     assert 78 == said.code
     assert f"streams.orders.decode.{key}: a JSONPath of keys and positions only is possible here" in said.out + said.err
+
+
+@pytest.mark.parametrize(("path", "is_told"), [("$.days.rows", False), ("$.days.row", True)])
+def test_a_path_to_explode_that_no_record_has_is_told_of(path: str, is_told: bool, caplog: pytest.LogCaptureFixture) -> None:
+    records = [{"id": 1, "days": {"rows": []}}, {"id": 2, "days": {"rows": None}}, {"id": 3}]
+    for _ in range(2):
+        assert [] == read(json.dumps(records), decode={"explode": {"path": path}}).rows
+    said = f"stream s: no record of the file has anything at {path}, and none gives a row; see `decode.explode.path`"
+    assert ([said] * 2 if is_told else []) == [record.getMessage() for record in caplog.records]
+
+
+REFUSALS = [
+    '{"error": "expired"}', '{"error": {"message": "expired"}}', '{"errors": [{"code": "X"}], "request": {}}',
+    '{"code": 40105, "message": "expired", "data": {}}', '{"success": false, "msg": "no"}',
+]  # fmt: skip
+ROWS = [
+    '{"id": 1, "code": "AB"}', '{"total": 3, "errors": 2}', '{"code": 0, "message": "OK"}', '{"id": 1, "error": null}',
+    '{"code": 7, "message": "x", "rows": [{"id": 1}]}', '{"id": 1, "status": "error", "message": "x"}',
+]  # fmt: skip
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("body", REFUSALS)
+def test_a_json_error_is_no_row_where_neither_key_nor_column_tells(body: str) -> None:
+    with pytest.raises(DecodeError, match="a JSON error came instead of the report") as caught:
+        read(body)
+    assert "`download_retriever.responses`, for example by the rule {json: {$." in str(caught.value.hint)
+    assert body == caught.value.excerpt
+    assert 1 == len(read(body, decode={"records": "$"}).rows)
+
+
+@pytest.mark.parametrize("body", ROWS)
+def test_an_object_that_only_looks_like_an_error_is_a_row(body: str) -> None:
+    assert [json.loads(body)] == read(body).rows
+
+
+@pytest.mark.parametrize("stream", [{"primary_keys": ["date"]}, {"columns": {"day": "string"}}])
+def test_a_json_error_without_the_columns_is_told_with_its_rule(stream: Any) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read('{"code": 50000, "message": "System error", "data": {}}', **stream)
+    rule = "{json: {$.code: 50000}, means: retry}"
+    said = f"if this is a refusal, say so in `download_retriever.responses`, for example by the rule {rule}"
+    assert said == caught.value.hint
+
+
+def test_an_empty_list_where_the_job_should_be_may_mean_nothing() -> None:
+    creation = {"request": "POST /x", "job_id": "$.data[0].id"}
+
+    def api(request: Request) -> Reply:
+        return json_reply({"data": []})
+
+    with serving(api) as server, rig(server.origin, stream={"creation_requester": creation}) as it:
+        outcome = it.repository.create(Job(Unit("orders")))
+    assert (
+        "where an empty list means that there is nothing, add to `creation_requester.responses`: "
+        "{status: 200, json: {'$.data[0]': absent}, means: empty}"
+    ) == (outcome.error and outcome.error.hint)
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_told"),
+    [
+        ({"json": {"$.data[0]": "absent"}, "means": "empty"}, True),
+        ({"json": {"$.data[0]": "absent"}, "means": "empty", "status": 200}, False),
+        ({"json": {"$.data[0]": "absent", "$.links": "exists"}, "means": "ok"}, False),
+        ({"json": {"$.data[0]": "absent"}, "means": "retry"}, False),
+    ],
+)
+def test_a_rule_that_takes_every_error_for_a_good_answer_is_remarked_on(
+    rule: Any, is_told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {
+        "base_url": "https://api.example.com",
+        "streams": [{
+            "name": "orders", "creation_requester": {"request": "POST /x", "responses": [rule]},
+            "polling_requester": "GET /x/{{ job.id }}", "download_retriever": "GET /x/{{ job.id }}/file",
+        }],
+    }  # fmt: skip
+    said = run(capsys, "check", "--offline", "--config", written(tmp_path, config))
+    assert (0, is_told) == (said.code, "an error page or a 500 lacks it too, and would mean `empty`; add `status: 200`" in said.out)

@@ -22,6 +22,7 @@ _IN_CLEAR = (
     'a credential stands here in clear; write `authenticator`, or "{{ secrets.token }}" in its place, and set '
     "TAP_ASYNCREPORT_SECRETS_TOKEN"
 )
+_LACKS = "an error page or a 500 lacks it too, and would mean `{}`; add `status: 200`"
 
 _BRACED = re.compile(r"(?<![{$])\{(\w+)\}(?!\})")
 _AS_IT_STANDS = "is sent as it stands; what is filled in is written {{{{ creation_response.{0} }}}}"
@@ -33,6 +34,7 @@ def remarks(loaded: Loaded) -> Iterator[str]:
     yield from _last_milliseconds(loaded)
     yield from _single_braces(loaded)
     yield from _in_clear(loaded, loaded.written, ())
+    yield from _fits_every_error(loaded, loaded.raw, ())
     yield from map(str, loaded.misspelt)
 
 
@@ -79,6 +81,22 @@ def _in_clear(loaded: Loaded, value: Any, keys: Keys) -> Iterator[str]:
                 yield f"{_placed(loaded, whole)}{whole}: {_IN_CLEAR}"
         if isinstance(item, Mapping | list):
             yield from _in_clear(loaded, item, (*keys, key))
+
+
+def _fits_every_error(loaded: Loaded, value: Any, keys: Keys) -> Iterator[str]:
+    """Rules by which an answer that lacks something is good: an error lacks it too."""
+    for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+        if keys and keys[-1] == "responses" and isinstance(item, Mapping) and _only_lacks(item):
+            whole = loaded.sources.key((*keys, key))
+            yield f"{_placed(loaded, whole)}{whole}: {_LACKS.format(item['means'])}"
+        elif isinstance(item, Mapping | list):
+            yield from _fits_every_error(loaded, item, (*keys, key))
+
+
+def _only_lacks(rule: Mapping[str, Any]) -> bool:
+    looked_at = rule.get("json")
+    is_good = rule.get("means") in ("empty", "ok") and not {"status", "header", "text"} & rule.keys()
+    return is_good and isinstance(looked_at, Mapping) and all(value == "absent" for value in looked_at.values())
 
 
 def _placed(loaded: Loaded, key: str) -> str:

@@ -15,6 +15,7 @@ from tap_asyncreport.decoding.further import records_hint
 from tap_asyncreport.decoding.json_quick import QuickJson
 from tap_asyncreport.decoding.json_scan import Block
 from tap_asyncreport.decoding.layout import Given
+from tap_asyncreport.decoding.refusals import refusal_hint
 from tap_asyncreport.decoding.setup import Setup
 from tap_asyncreport.decoding.shaping import Shaper
 from tap_asyncreport.decoding.source import shown
@@ -166,7 +167,7 @@ class JsonRows:
             raise DecodeError(
                 f"{place}: none of the declared columns is in it",
                 excerpt=excerpt(self._head),
-                hint=self._deeper(record) or "an error page? else see `decode.records`",
+                hint=refusal_hint(self._head) or self._deeper(record) or "an error page? else see `decode.records`",
             )
         names = self._columns.strangers(record)
         if names:
@@ -179,7 +180,7 @@ class JsonRows:
         error = self._columns.not_the_report(key, list(record), self._head)
         error.message = f"{place}: {error.message}"
         error.args = (error.message,)
-        error.hint = self._deeper(record) or error.hint
+        error.hint = refusal_hint(self._head) or self._deeper(record) or error.hint
         return error
 
     def _deeper(self, record: Record) -> str | None:

@@ -13,6 +13,7 @@ from tap_asyncreport.decoding import json_text
 from tap_asyncreport.decoding.casters import Caster, InnerCaster
 from tap_asyncreport.decoding.dialect import other_delimiter
 from tap_asyncreport.decoding.fields import Field, declared_fields, undeclared
+from tap_asyncreport.decoding.refusals import refusal_hint
 from tap_asyncreport.decoding.source import Misfit, Observed, misfit
 from tap_asyncreport.errors import DecodeError, excerpt
 from tap_asyncreport.templates import json_path
@@ -218,6 +219,12 @@ class Columns:
             listed = ", ".join(map(repr, fresh))
             self._warn(f"columns that are declared are not in the file, and come out as null: {listed}")
 
+    def tell_not_exploded(self, path: str) -> None:
+        """A path that leads to nothing gives no rows, as an empty list does: told of once."""
+        if path not in self._missed:
+            self._missed.add(path)
+            self._warn(f"no record of the file has anything at {path}, and none gives a row; see `decode.explode.path`")
+
     def _recognise(self, names: Sequence[str], found: int, given: Given, head: str) -> None:
         """Raise DecodeError for a table that has none of the declared columns, or lacks a key column."""
         for key in self.keys:
@@ -227,7 +234,8 @@ class Columns:
             raise DecodeError(
                 "none of the declared columns is in the file",
                 excerpt=excerpt(head),
-                hint="an error page? else see `decode.header`, `decode.delimiter` and the columns' `source`",
+                hint=refusal_hint(head)
+                or "an error page? else see `decode.header`, `decode.delimiter` and the columns' `source`",
             )
 
     def not_the_report(self, key: str, names: Sequence[str], head: str) -> DecodeError:
@@ -236,7 +244,7 @@ class Columns:
         return DecodeError(
             f"the key column {key!r} is not in the file; its columns are: {excerpt(seen, 300)}",
             excerpt=excerpt(head),
-            hint=other_delimiter(names) or self._key_hint(key, names),
+            hint=refusal_hint(head) or other_delimiter(names) or self._key_hint(key, names),
         )
 
     def _key_hint(self, key: str, names: Sequence[str]) -> str:

@@ -14,8 +14,9 @@ from tap_asyncreport.decoding.json_lines import line_blocks
 from tap_asyncreport.decoding.json_rows import JsonRows, finder, parsed
 from tap_asyncreport.decoding.json_scan import Block, json_blocks
 from tap_asyncreport.decoding.layout import Given
+from tap_asyncreport.decoding.refusals import hold_off_refusals
 from tap_asyncreport.decoding.setup import Scope, Setup, names_in
-from tap_asyncreport.decoding.shaping import Shaper, shaper
+from tap_asyncreport.decoding.shaping import Exploded, Shaper, shaper
 from tap_asyncreport.errors import DecodeError, excerpt
 from tap_asyncreport.templates import json_path
 from tap_asyncreport.templates.json_path import Step
@@ -48,7 +49,8 @@ class RecordsPart:
         self._head = head
         self._names = names
         self._cell = cell
-        self._shaper: Shaper | None = shaper(setup.decode, names, cell)
+        self._exploded = Exploded()
+        self._shaper: Shaper | None = shaper(setup.decode, names, cell, self._exploded)
 
     def count(self) -> int:
         """Rows, none of them converted."""
@@ -72,10 +74,12 @@ class RecordsPart:
         )
         if self._blocks is not None:
             yield from map(writer.lines, self._blocks)
-            return
-        values = iter(self._values)
-        while some := list(islice(values, _VALUES_AT_ONCE)):
-            yield writer.written(some)
+        else:
+            values = iter(self._values)
+            while some := list(islice(values, _VALUES_AT_ONCE)):
+                yield writer.written(some)
+        if decode.explode is not None and self._exploded.records and not self._exploded.found:
+            self._setup.columns.tell_not_exploded(decode.explode.path)
 
     def _finder(self, of: Field) -> Callable[[Any], Any]:
         def extracting(path: str) -> Callable[[Any], Any]:
@@ -91,7 +95,10 @@ def json_part(setup: Setup, texts: Iterator[str], kind: str, scope: Scope, head:
     if names == []:
         text = "".join(texts)
         names, texts = _names_in_document(setup, text, scope), iter([text])
-    path = setup.records_path(scope) or "$"
+    path = setup.records_path(scope)
+    if kind == "json" and path is None and names is None and not setup.knows_rows:
+        hold_off_refusals(head)
+    path = path or "$"
     steps = json_path.steps_of(path)
     if kind == "jsonl":
         blocks = line_blocks(texts)

@@ -41,6 +41,12 @@ class Setup:
         """The stream's `decode`."""
         return self.stream.decode
 
+    @property
+    def knows_rows(self) -> bool:
+        """Whether a declared column, a key, or the configuration of the download tells a row from anything else."""
+        retriever = self.stream.download_retriever
+        return bool(self.columns.declared or self.columns.keys or retriever.source)
+
     def extractor(self, source: str, key: str) -> Extractor:
         """An extractor of this stream's configuration."""
         return self.templates.extractor(source, f"streams.{self.stream.name}.{key}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tap_asyncreport.config.decoding import Decode, Explode
@@ -13,17 +14,29 @@ from tap_asyncreport.errors import DecodeError, excerpt
 from tap_asyncreport.templates import json_path
 from tap_asyncreport.templates.json_path import Step
 
+_ABSENT: Any = object()
+
 Shaper = Callable[[Any, str], Iterator[Any]]
 
 
-def shaper(decode: Decode, names: Sequence[str] | None, cell: Sequence[Step] = ()) -> Shaper | None:
+@dataclass(slots=True)
+class Exploded:
+    """How many records of a file were to be exploded, and whether any had what `decode.explode.path` leads to."""
+
+    records: int = 0
+    found: bool = False
+
+
+def shaper(
+    decode: Decode, names: Sequence[str] | None, cell: Sequence[Step] = (), exploded: Exploded | None = None
+) -> Shaper | None:
     """What makes rows of a record, or None where records are rows already.
 
-    `names` are those of rows by position, `cell` is what leads from a cell to its value.
+    `names` are those of rows by position, `cell` is what leads from a cell to its value; `exploded` is kept up to date.
     """
     if names is None and decode.explode is None and not decode.skip_rows_where:
         return None
-    explode = None if decode.explode is None else _exploder(decode.explode)
+    explode = None if decode.explode is None else _exploder(decode.explode, exploded or Exploded())
     skips = _skipper(decode.skip_rows_where) if decode.skip_rows_where else None
 
     def shape(record: Any, place: str) -> Iterator[Any]:
@@ -82,7 +95,7 @@ def _named(row: list[Any], names: Sequence[str], decode: Decode, place: str) -> 
     return dict(zip(names, row + [None] * (len(names) - len(row)), strict=False))
 
 
-def _exploder(explode: Explode) -> Shaper:
+def _exploder(explode: Explode, exploded: Exploded) -> Shaper:
     steps = json_path.steps_of(explode.path)
     if steps is None or not json_path.leads_to_one(explode.path):
         raise DecodeError(
@@ -92,8 +105,10 @@ def _exploder(explode: Explode) -> Shaper:
     last = next((step for step in reversed(steps) if isinstance(step, str)), "value")
 
     def shape(record: dict[str, Any], place: str) -> Iterator[Any]:
-        nested = next(json_path.look(record, steps), None)
-        if nested is None:
+        nested = next(json_path.look(record, steps), _ABSENT)
+        exploded.records += 1
+        exploded.found = exploded.found or nested is not _ABSENT
+        if nested is None or nested is _ABSENT:
             return
         rest = _without(record, steps)
         for number, part in enumerate(_parts(nested, last, explode.path, place)):

@@ -14,6 +14,7 @@ from tap_asyncreport.lifecycle.paginators import UNCHANGED, Changes, Page, pages
 from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.response import Response, answered
+from tap_asyncreport.templates import json_path
 from tap_asyncreport.templates.lookup import path_like
 from tap_asyncreport.templates.suggestions import elsewhere, missing, refusal
 from tap_asyncreport.templates.text import as_text
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tap_asyncreport.lifecycle.context import StreamContext
 
 DEFAULT_ID = "$.id"
+_LISTED = re.compile(r"(\$[^\[]*)\[(?:0|\*)\]")
 _SIMPLE_PATH = re.compile(r"\$(\.[\w-]+|\[\d+\]|\['[^']*'\])+")
 
 
@@ -190,6 +192,10 @@ class CreationRequester:
             if about is not None:
                 return about
         found = missing(response, "creation_requester.job_id", "id")
+        listed = _LISTED.match(self._id_source)
+        if listed is not None and list(json_path.look(response.body, json_path.steps_of(listed[1]) or ())) == [[]]:
+            rule = f"{{status: {response.status_code}, json: {{'{listed[0]}': absent}}, means: empty}}"
+            return f"where an empty list means that there is nothing, add to `creation_requester.responses`: {rule}"
         return f"{found}; if this is a refusal, say so in `creation_requester.responses`"
 
     def may_be_named(self, job: Job) -> bool:
