@@ -219,12 +219,30 @@ def _valid(model: type[Kind], raw: Any) -> Kind | None:
 
 
 def _without_faults(raw: Any) -> Stream | None:
-    """A stream without the keys that have a fault; None where the fault is the stream's own."""
+    """A stream without the values that have a fault, or without the keys they stand under; None for the stream's own."""
     try:
         return Stream.model_validate(raw)
     except ValidationError as error:
-        faulty = {fault["loc"][0] if fault["loc"] else None for fault in error.errors(include_url=False)}
-    if not isinstance(raw, dict) or None in faulty:
+        faulty = [fault["loc"] for fault in error.errors(include_url=False)]
+    if not isinstance(raw, dict) or () in faulty:
         return None
-    kept = {key: value for key, value in raw.items() if key not in faulty}
-    return _valid(Stream, {**{key: value for key, value in _SMALLEST_STREAM.items() if key in faulty}, **kept})
+    tops = {path[0] for path in faulty}
+    needed = {key: value for key, value in _SMALLEST_STREAM.items() if key in tops}
+    pruned = reduce(_pruned, faulty, raw)
+    whole = {key: value for key, value in raw.items() if key not in tops}
+    return _valid(Stream, {**needed, **pruned}) or _valid(Stream, {**needed, **whole})
+
+
+def _pruned(value: Any, path: Sequence[str | int]) -> Any:
+    """The mapping without what a path leads to, as far as mappings go; names of alternatives in it are passed over."""
+    path = list(path)
+    while path and path[0] not in value:
+        path.pop(0)
+    if not path:
+        return value
+    key, rest = path[0], path[1:]
+    below = value[key]
+    inner = _pruned(below, rest) if isinstance(below, dict) else below
+    if inner is below or not inner:
+        return {name: part for name, part in value.items() if name != key}
+    return {**value, key: inner}
