@@ -221,3 +221,14 @@ def test_a_rule_that_takes_every_error_for_a_good_answer_is_remarked_on(
     }  # fmt: skip
     said = run(capsys, "check", "--offline", "--config", written(tmp_path, config))
     assert (0, is_told) == (said.code, "an error page or a 500 lacks it too, and would mean `empty`; add `status: 200`" in said.out)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [("12,50", 'set `decimal_mark: ","`'), ("1.234,5", 'set `decimal_mark: ","`'), ("1,001", "`thousands` of the column"), ("12.5 %", "set `percent`")],
+)
+@pytest.mark.parametrize("kind", ["number", "integer"])
+def test_a_number_that_is_written_for_people_is_told_with_the_key_that_reads_it(text: str, key: str, kind: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        read(f'id,a\n1,"{text}"\n', columns={"id": "string", "a": kind})
+    assert str(caught.value.hint).startswith(key)

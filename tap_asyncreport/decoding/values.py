@@ -17,6 +17,9 @@ NUMERIC = ("integer", "number", "decimal")
 _INTEGER = re.compile(r"([+-]?)([0-9]+)")
 _NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:([eE])([+-]?[0-9]+))?")
 _NON_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+_IN_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
+_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]+")
+_PERCENT = re.compile(r"[+-]?[0-9.,]+ ?%")
 _SAFE_DIGITS = 300
 
 
@@ -29,7 +32,7 @@ def integer_text(text: str) -> str:
     match = _INTEGER.fullmatch(text)
     if match is None:
         _refuse_non_finite(text)
-        hint = "declare it `number`" if _NUMBER.fullmatch(text) and text.strip("+-.eE") else None
+        hint = "declare it `number`" if _NUMBER.fullmatch(text) and text.strip("+-.eE") else _marks(text)
         raise Misfit("is not an integer", hint)
     sign, digits = match.groups()
     return _finite(("-" if sign == "-" else "") + (digits.lstrip("0") or "0"))
@@ -40,10 +43,19 @@ def number_text(text: str) -> str:
     match = _NUMBER.fullmatch(text)
     if match is None or not (match[2] or match[3]):
         _refuse_non_finite(text)
-        raise Misfit("is not a number")
+        raise Misfit("is not a number", _marks(text))
     sign, whole, fraction, mark, exponent = match.groups()
     plain = ("-" if sign == "-" else "") + (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
     return _finite(plain + (f"{mark}{exponent}" if mark else ""))
+
+
+def _marks(text: str) -> str | None:
+    """What to declare for a number that is written for people."""
+    if _IN_THOUSANDS.fullmatch(text):
+        return "`thousands` of the column names the mark between thousands, `decimal_mark` the one before a fraction"
+    if _COMMA.fullmatch(text):
+        return 'set `decimal_mark: ","` of the column, and `thousands: "."` where it has such marks'
+    return "set `percent` of the column" if _PERCENT.fullmatch(text) else None
 
 
 def _refuse_non_finite(text: str) -> None:
