@@ -158,13 +158,17 @@ class RowReader:
 
     def _parts(self, file: Source, scope: Scope, files: int) -> Iterator[tuple[str | None, Part]]:
         """The members of a file, each with its name where there are several."""
+        any_member = False
         for stream in members(file, self._decode):
+            any_member = True
             name = stream.name if files > 1 or stream.name != file.name else None
             with ExitStack() as held:
                 with _naming(name):
                     part = None if self._empty(stream, file) else part_of(self._setup, file, stream, scope, held)
                 if part is not None:
                     yield name, part
+        if not any_member:
+            self._refuse_nothing("the archive holds no file")
 
     def _empty(self, stream: ByteStream, file: Source) -> bool:
         """Whether a member means that there are no rows; raises DecodeError for nothing at all, and null."""
@@ -189,12 +193,15 @@ class RowReader:
             )
         if text.strip("\0"):
             return False
-        if self._decode.empty_body == "ok":
-            return True
-        raise DecodeError(
-            f"the body is empty ({len(head)} bytes), and a report has at least a header or a list",
-            hint="`decode.empty_body: ok` where the API means by it that there are no rows",
-        )
+        self._refuse_nothing(f"the body is empty ({len(head)} bytes)")
+        return True
+
+    def _refuse_nothing(self, seen: str) -> None:
+        if self._decode.empty_body != "ok":
+            raise DecodeError(
+                f"{seen}, and a report has at least a header or a list",
+                hint="`decode.empty_body: ok` where the API means by it that there are no rows",
+            )
 
     def _given(self, file: Source, scope: Scope) -> Given:
         """What this file's rows get from the context."""
