@@ -76,11 +76,6 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.dist = "worksteal"
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are processors: many tests wait, for a process, a clock or an answer."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes that no one can read name no test: compressed ones hold the time, and workers must agree on the names."""
     if isinstance(val, bytes) and not val.isascii():

@@ -351,16 +351,20 @@ def test_a_token_endpoint_that_is_down_for_a_while_does_no_lasting_harm():
 
 @pytest.mark.promise(4)
 def test_a_login_that_gets_no_answer_is_tried_once_for_all_who_waited_for_it():
-    asked = []
+    asked, all_here = [], threading.Barrier(4)
 
     def down(request):
         asked.append(request.line)
-        threading.Event().wait(0.3 if len(asked) == 1 else 0)  # until all have come
+        threading.Event().wait(0.5 if len(asked) == 1 else 0)  # until all have come
         return answer("down", 503)
+
+    def send(path):
+        all_here.wait()
+        return kit.send("GET", path)
 
     with serving(down) as api, ThreadPoolExecutor(4) as pool:
         kit = Kit(base_url=api.url, secrets=SECRETS, authenticator={**OAUTH, "token_url": "/token"})
-        calls = [pool.submit(kit.send, "GET", f"/{n}") for n in range(4)]
+        calls = [pool.submit(send, f"/{n}") for n in range(4)]
         assert [True] * 4 == [isinstance(call.exception(), NotReady) for call in calls]
     assert ["POST /token HTTP/1.1"] * 5 == asked
 
