@@ -19,7 +19,7 @@ from tap_asyncreport.lifecycle.creation_requester import CreationRequester
 from tap_asyncreport.lifecycle.delete_requester import DeleteRequester
 from tap_asyncreport.lifecycle.download_retriever import DownloadRetriever
 from tap_asyncreport.lifecycle.download_target_extractor import DownloadTargetExtractor, no_target
-from tap_asyncreport.lifecycle.download_target_requester import Answers, DownloadTargetRequester
+from tap_asyncreport.lifecycle.download_target_requester import MORE_TARGETS, Answers, DownloadTargetRequester
 from tap_asyncreport.lifecycle.error_requester import ErrorRequester
 from tap_asyncreport.lifecycle.fingerprint import request_hash
 from tap_asyncreport.lifecycle.keeping import Path, pruned, used_parts
@@ -29,7 +29,7 @@ from tap_asyncreport.lifecycle.polling_requester import PollingRequester
 from tap_asyncreport.lifecycle.rules import Step
 from tap_asyncreport.response import Response, answered
 from tap_asyncreport.spool import Room, Spool, SpooledFile
-from tap_asyncreport.templates.further_pages import marked_in, said_in
+from tap_asyncreport.templates.further_pages import Unread, marked_in, said_in
 from tap_asyncreport.templates.text import as_text, to_json
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class JobRepository:
     ) -> None:
         context = self._context = StreamContext(settings, stream, http, templates, clock)
         self._stream = stream
-        self._told_of_more = False
+        self._unread = Unread()
         self._polling = PollingRequester(stream.polling_requester, context)
         self._creation = CreationRequester(stream.creation_requester, context, self._polling)
         self._partitions: dict[str, PartitionRequester] = {}
@@ -242,18 +242,14 @@ class JobRepository:
     def _tell_of_more(self, job: Job) -> None:
         """Warns, once, of what a completed job's answer announces and nobody asks for: further targets, another job."""
         response = job.polling_response
-        if self._told_of_more or response is None or not asks_for_one_page(self._stream):
+        if self._unread.told or response is None or not asks_for_one_page(self._stream):
             return
-        said = None
         if self._target_requester is None and self._extractor is not None:
-            said = said_in("`download_target_requester` to the request of the poll, with a `paginator`", response)
-            what = "the API lists more download targets than are read"
-        if said is None and (mark := marked_in(response)) is not None:
-            said = f"`{mark}` is true: set `creation_requester.paginator`, which makes the next job"
-            what = "the API has more rows than this job holds"
-        if said is not None:
-            self._told_of_more = True
-            logger.warning("%s: %s; %s", job.unit, what, said)
+            more = said_in("`download_target_requester` to the request of the poll, with a `paginator`", response)
+            self._unread.tell(job.unit, MORE_TARGETS, more)
+        if (mark := marked_in(response)) is not None:
+            more = f"`{mark}` is true: set `creation_requester.paginator`, which makes the next job"
+            self._unread.tell(job.unit, "has more rows than this job holds", more)
 
     def _with_reason(self, job: Job, outcome: Outcome) -> Outcome:
         """A failed job's outcome with what the API says when it is asked why."""

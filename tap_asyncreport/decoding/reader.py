@@ -22,7 +22,7 @@ from tap_asyncreport.decoding.source import Observed, Source
 from tap_asyncreport.errors import DecodeError, ReportError, TransferError, Where
 from tap_asyncreport.response import Response
 from tap_asyncreport.templates import Templates
-from tap_asyncreport.templates.further_pages import linked, said_at
+from tap_asyncreport.templates.further_pages import Unread, linked, said_at
 
 Scope = Mapping[str, Any]
 Pieces = Iterator[tuple[bytes, int]]
@@ -100,7 +100,7 @@ class RowReader:
         )  # fmt: skip
         listen = self._hear if further.asks_for_one_page(stream) else None
         self._setup = Setup(stream, templates, columns, self.observed, listen)
-        self._told_of_more = False
+        self._unread = Unread()
 
     def _warn(self, message: str) -> None:
         logging.getLogger("tap-asyncreport").warning("stream %s: %s", self._stream.name, message)
@@ -110,9 +110,7 @@ class RowReader:
         self._tell_of_more(said_at(further.PAGES, path, key, json_text.parse(text.decode())))
 
     def _tell_of_more(self, hint: str | None) -> None:
-        if hint is not None and not self._told_of_more:
-            self._told_of_more = True
-            self._warn(f"the API has more rows than are read; {hint}")
+        self._unread.tell(f"stream {self._stream.name}", "has more rows than are read", hint)
 
     def rows(
         self, files: Iterable[Source], scope: Scope, *, expect_rows: int | None = None

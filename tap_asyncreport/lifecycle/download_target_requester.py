@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from tap_asyncreport.job import Job, Outcome
 from tap_asyncreport.lifecycle.paginators import FIRST, UNCHANGED, Changes, Page, Pages, pages_of, range_of
 from tap_asyncreport.lifecycle.requester import Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
-from tap_asyncreport.templates.further_pages import said_in
+from tap_asyncreport.templates.further_pages import Unread, said_in
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.requesters import Requester as Config
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from tap_asyncreport.response import Response
     from tap_asyncreport.templates import Extractor
 
-logger = logging.getLogger("tap-asyncreport")
+MORE_TARGETS = "lists more download targets than are read"
 
 Answers = list[tuple["Response", Mapping[str, Any]]]
 
@@ -44,7 +43,7 @@ class _Hop:
             count = config.paginator.count
             self.range = count if isinstance(count, int) else context.templates.extractor(count, f"{place}.count")
         self.pages: Pages | None = pages_of(config.paginator, context.templates, place)
-        self.key, self.told_of_more = key, False
+        self.key, self.unread = key, Unread()
 
 
 class DownloadTargetRequester:
@@ -91,13 +90,7 @@ class DownloadTargetRequester:
             last = response
             page = None if hop.pages is None else hop.pages.after(page, response, seen, _records(response))
         if hop.pages is None and last is not None:
-            self._tell_of_more(hop, job, last)
-
-    def _tell_of_more(self, hop: _Hop, job: Job, response: Response) -> None:
-        hint = said_in(f"`{hop.key}.paginator`", response)
-        if hint is not None and not hop.told_of_more:
-            hop.told_of_more = True
-            logger.warning("%s: the API lists more download targets than are read; %s", job.unit, hint)
+            hop.unread.tell(job.unit, MORE_TARGETS, said_in(f"`{hop.key}.paginator`", last))
 
     def _ask(
         self, hop: _Hop, job: Job, scope: Mapping[str, Any], changes: Changes = UNCHANGED

@@ -14,7 +14,7 @@ from tap_asyncreport.lifecycle.hints import unusable
 from tap_asyncreport.lifecycle.paginators import FIRST, Changes, Page, pages_of
 from tap_asyncreport.lifecycle.requester import DOING, Answer, Asking, Requester
 from tap_asyncreport.lifecycle.rules import Step
-from tap_asyncreport.templates.further_pages import said_in
+from tap_asyncreport.templates.further_pages import Unread, said_in
 
 if TYPE_CHECKING:
     from tap_asyncreport.config.streams import Partition
@@ -44,7 +44,7 @@ class PartitionRequester:
         )
         paginator = dimension.paginator or dimension.request.paginator
         self._pages = pages_of(paginator, context.templates, f"{place}.paginator")
-        self._told_of_more = False
+        self._unread = Unread()
 
     def values(self, before: Mapping[str, Any]) -> list[Any]:
         """The values for one combination of the dimensions before; raises ReportError, LoginError."""
@@ -68,7 +68,8 @@ class PartitionRequester:
             seen = self._requester.answer_scope(scope, answer.response)
             page = None if self._pages is None else self._pages.after(page, answer.response, seen, len(records))
         if self._pages is None and last is not None:
-            self._tell_of_more(unit, last.response)
+            hint = said_in("`paginator` under `partitions`", last.response)
+            self._unread.tell(unit, f"has more values of {self._dimension} than are read", hint)
         if last is not None and found and all(value is None for value in found):
             source = self._value.source if self._value is not None else self._records.source
             raise last.complaint(
@@ -78,12 +79,6 @@ class PartitionRequester:
         if not found:
             logger.warning("%s: the API lists no %s, so there is nothing to read", unit, self._dimension)
         return found
-
-    def _tell_of_more(self, unit: Unit, response: Response) -> None:
-        hint = said_in("`paginator` under `partitions`", response)
-        if hint is not None and not self._told_of_more:
-            self._told_of_more = True
-            logger.warning("%s: the API has more values of %s than are read; %s", unit, self._dimension, hint)
 
     def _of(self, answer: Answer, scope: Mapping[str, Any]) -> list[Any]:
         """The records of a page; raises RequestError where there is no place for any: that is no empty list."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from tap_asyncreport.templates.text import to_json
 
 if TYPE_CHECKING:
     from tap_asyncreport.response import Response
+
+logger = logging.getLogger("tap-asyncreport")
 
 _NEXT_LINK = re.compile(r"""<[^>]*>[^,<]*;\s*rel\s*=\s*"?next\b""", re.IGNORECASE)
 _LINKED = "{{ response.headers.link.split('<')[1].split('>')[0] }}"
@@ -25,6 +28,19 @@ _MORE = frozenset({
 _HOLDERS = frozenset({
     "cursors", "links", "meta", "metadata", "page", "pageinfo", "paging", "pagination", "responsemetadata",
 })  # fmt: skip
+
+
+class Unread:
+    """More than is read: warned of the first time that an answer tells of it."""
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def tell(self, subject: object, what: str, hint: str | None) -> None:
+        """Warns, once, of what the API has more of; the hint is None for an answer that does not tell of more."""
+        if hint is not None and not self.told:
+            self.told = True
+            logger.warning("%s: the API %s; %s", subject, what, hint)
 
 
 def may_say_more(key: str) -> bool:
