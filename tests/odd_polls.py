@@ -1,17 +1,15 @@
-"""An API that answers polls oddly, as a stranger meets it: the golden text of each failure."""
+"""Polls that are answered oddly, and the golden text of each failure; test_odd_answers plays them."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import pytest
 from fake_api import Reply
-from odd import HTML, failing
+from odd import HTML
 
 DONE = {"status": "DONE"}
 
-GOLDEN: dict[str, tuple[dict[tuple[Any, ...], Any], Any, str]] = {
+POLLS: dict[str, tuple[dict[tuple[Any, ...], Any], Any, str]] = {
     "poll empty": (
         {("poll", "*"): Reply(200, "")},
         ("DONE",),
@@ -112,12 +110,3 @@ ERROR orders: the status could not be read in 2 tries (asking for the job's stat
   try         raise polling_requester.retry.max_tries; the next run goes on with this job""",
     ),
 }
-
-
-@pytest.mark.promise(28)
-@pytest.mark.parametrize(("faults", "script", "text"), GOLDEN.values(), ids=GOLDEN)
-def test_golden_text(faults: dict[tuple[Any, ...], Any], script: Any, text: str, tmp_path: Path) -> None:
-    """What happened, where, what was seen and what to try, said once."""
-    run, said, _ = failing(tmp_path, faults, script=script, columns={"id": "integer"})
-    assert 1 == run.exit_code
-    assert [text] == said

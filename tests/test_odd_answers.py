@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fake_api import Cut, Reply, Reset, json_reply
 from odd import HTML, failing
+from odd_polls import POLLS
 
 DONE = {"status": "DONE"}
 
@@ -295,7 +296,7 @@ ERROR orders: downloading: the answer of URL ended too soon: 3 bytes came, 2 to 
 
 
 @pytest.mark.promise(28)
-@pytest.mark.parametrize(("faults", "script", "text"), GOLDEN.values(), ids=GOLDEN)
+@pytest.mark.parametrize(("faults", "script", "text"), [*GOLDEN.values(), *POLLS.values()], ids=[*GOLDEN, *POLLS])
 def test_golden_text(faults: dict[tuple[Any, ...], Any], script: Any, text: str, tmp_path: Path) -> None:
     """What happened, where, what was seen and what to try, said once."""
     run, said, _ = failing(tmp_path, faults, script=script, columns={"id": "integer"})
